@@ -1,0 +1,29 @@
+"""Tidegauge: live Bokeh dashboards behind the Apache you already run."""
+
+from flask import Flask
+
+from app import api, commands, feeds, guard, health, pages
+from app.house import House
+from app.settings import Settings, load_settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application. Opens nothing and starts nothing; `app.serving.open_house` does.
+
+    Args:
+        settings: by default they are read from the environment.
+
+    Raises:
+        SettingsRefused: a setting cannot be used.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default JSON provider
+    app.extensions["house"] = House(settings or load_settings())
+
+    guard.register(app)  # which requests are served, and the one shape of every error
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(feeds.blueprint)
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(health.blueprint)
+    commands.register(app)
+    return app

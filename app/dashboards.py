@@ -1,0 +1,208 @@
+"""Dashboard files: find them, import them, check them, and build their documents once.
+
+A dashboard is a Python file. Its decorators only *mark* functions; the marks of a module are collected after its
+import has succeeded, so a file that fails half-way leaves nothing behind. A file that cannot be
+used is a dashboard with a problem; it breaks no other.
+"""
+
+import importlib.util
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from inspect import cleandoc
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+import msgspec
+from bokeh.embed import json_item
+from bokeh.model import Model
+from bokeh.models import Widget
+from bokeh.models.widgets.tables import TableWidget
+from bokeh.themes import Theme
+
+from app.errors import describe
+from app.hub import check_name
+from app.live import LiveSource, live
+from app.samplers import Sampler, SamplerFunction
+
+__all__ = ["Dashboard", "dashboard", "live", "load_dashboards", "sampler"]
+
+log = logging.getLogger(__name__)
+Function = TypeVar("Function", bound=Callable[..., object])
+
+URL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+SHIPPED = Path(__file__).resolve().parent.parent / "dashboards"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What ``@dashboard`` leaves on a function."""
+
+    title: str
+    description: str
+
+
+def dashboard(*, title: str, description: str = "") -> Callable[[Function], Function]:
+    """Mark the function of this file that returns its figures: one Bokeh model, of any layout.
+
+    It is called once a theme when the server starts, never for a viewer.
+
+    Args:
+        title: shown on the front page and above the figures.
+        description: a sentence on the front page; by default the function's docstring.
+    """
+
+    def mark(function: Function) -> Function:
+        function.tidegauge_dashboard = Mark(title, description or cleandoc(function.__doc__ or ""))  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def sampler(*series: str, every_s: float) -> Callable[[SamplerFunction], SamplerFunction]:
+    """Mark a function that is called every *every_s* seconds, once for all viewers.
+
+    Args:
+        series: one name: the function returns its value. Several: it returns a mapping of name to value,
+            or yields pairs of them. A value is a finite number, or None: a gap.
+        every_s: seconds from call to call, >= 0.1.
+    """
+    if not series or not all(isinstance(name, str) for name in series):
+        raise TypeError('@sampler needs the name of its series: @sampler("orders.waiting", every_s=2)')
+    if not every_s >= 0.1:
+        raise ValueError(f"@sampler({series[0]!r}, every_s={every_s!r}): every_s must be at least 0.1 seconds")
+    names = tuple(dict.fromkeys(check_name(name) for name in series))
+
+    def mark(function: SamplerFunction) -> SamplerFunction:
+        function.tidegauge_sampler = Sampler(names, function, every_s)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard file as it was found: what it draws, or why it cannot.
+
+    ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
+    ``series`` the names that their live sources draw.
+    """
+
+    name: str
+    title: str
+    description: str = ""
+    documents: dict[str, bytes] = field(default_factory=dict)
+    bokehjs: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    samplers: tuple[Sampler, ...] = ()
+    problem: str = ""
+
+
+def load_dashboards(folders: Iterable[Path], themes: dict[str, Theme], *, window: int) -> dict[str, Dashboard]:
+    """Import every dashboard file of *folders* and build its documents, once for each of *themes*.
+
+    Returns:
+        The dashboards by name, in the order of their titles. What cannot be used (a file that does not import, a name
+        that is no URL or is taken, a subfolder with Python files) is there too, with its ``problem``.
+    """
+    found: dict[str, Dashboard] = {}
+    sampled: dict[str, str] = {}
+    for path in _files(folders):
+        if path.stem in found:
+            clash = f"the name {path.stem!r} is taken by a file of the same name in another folder: rename one"
+            one = Dashboard(f"{path.stem}-{len(found)}", path.name, problem=clash)
+        else:
+            one = _load(path, themes, window)
+        if taken := [name for each in one.samplers for name in each.names if name in sampled]:
+            problem = f"its sampler of {taken[0]!r} clashes with the one in {sampled[taken[0]]}.py"
+            one = Dashboard(one.name, one.title, one.description, problem=problem)
+        sampled |= {name: one.name for each in one.samplers for name in each.names}
+        found[one.name] = one
+        if one.problem:
+            log.error("The dashboard file %s cannot be used: %s", path.name, one.problem)
+    return dict(sorted(found.items(), key=lambda item: item[1].title.lower()))
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))  # so that a dashboard can import `_shop.py` beside it
+        for path in sorted(folder.iterdir()):
+            hidden = path.name.startswith((".", "_"))
+            if path.suffix == ".py" or (path.is_dir() and not hidden and any(path.glob("**/*.py"))):
+                if not hidden:
+                    yield path
+
+
+def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
+    if path.is_dir():
+        name = re.sub("[^a-z0-9_-]", "-", path.name.lower())
+        return Dashboard(name, path.name, problem=f"{path.name} is a folder; dashboard files lie beside it, not in it")
+    if not URL_NAME.fullmatch(path.stem):
+        name = re.sub("[^a-z0-9_-]", "-", path.stem.lower())
+        problem = "its file name becomes a URL: use lower-case letters, digits, - and _, at most 63"
+        return Dashboard(name, path.name, problem=problem)
+    try:
+        module = _import(path)
+        return _build(path.stem, module, themes, window)
+    except Exception as error:
+        log.exception("The dashboard file %s failed", path.name)
+        return Dashboard(path.stem, path.name, problem=f"{_place(error, path)}{describe(error)}")
+    except SystemExit:
+        return Dashboard(path.stem, path.name, problem="it ends the process (SystemExit) instead of returning figures")
+
+
+def _import(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"dashboards.{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module
+
+
+def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int) -> Dashboard:
+    functions = [value for value in vars(module).values() if callable(value)]
+    marked = [function for function in functions if isinstance(getattr(function, "tidegauge_dashboard", None), Mark)]
+    if len(marked) != 1:
+        raise TypeError(f"a dashboard file has one function marked @dashboard(title=...), this one has {len(marked)}")
+    mark: Mark = marked[0].tidegauge_dashboard
+    documents = {}
+    series: dict[str, None] = {}
+    bokehjs = {"bokeh": True}
+    for theme_name, theme in themes.items():
+        model = marked[0]()
+        if not isinstance(model, Model):
+            raise TypeError(f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout")
+        for source in model.select({"type": LiveSource}):
+            series[check_name(source.series)] = None
+            source.update(data_url=f"feeds/{name}/", max_size=window)
+        bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
+        bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
+        # Keys keep their order: sorted, a reference would precede its definition.
+        documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
+    samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
+    return Dashboard(
+        name,
+        mark.title,
+        mark.description,
+        documents,
+        tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
+        tuple(series),
+        tuple(dict.fromkeys(one for one in samplers if isinstance(one, Sampler))),
+    )
+
+
+def _place(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: "
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"line {lines[-1]}: " if lines else ""

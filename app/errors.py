@@ -1,0 +1,156 @@
+"""What can go wrong, as classes that carry their data: what was given, what was expected, what to do.
+
+Imports nothing of the application, so that every module may raise these.
+"""
+
+import re
+from dataclasses import dataclass
+
+# What an error of HTTP itself means here, and its cure. Apache's own error documents are made from
+# this table, too (app/assets.py), so that both servers say the same.
+HTTP_ERRORS = {
+    400: ("Bad Request", "The request is not valid HTTP or names a host that is not accepted.", "Check the request."),
+    403: ("Forbidden", "This address is not open to you.", "Sign in, or ask whoever runs this server."),
+    404: ("Not Found", "There is nothing at this address.", "See the list of dashboards on the front page."),
+    405: ("Method Not Allowed", "This address does not take that method.", "Use one that the Allow header names."),
+    408: ("Request Timeout", "The request did not arrive in time.", "Send it again, faster."),
+    411: ("Length Required", "The request does not say how long its body is.", "Send a Content-Length."),
+    413: ("Content Too Large", "This address takes no body, or not one of this size.", "Send less, or no body."),
+    414: ("URI Too Long", "The address is too long.", "Shorten it."),
+    415: ("Unsupported Media Type", "This address does not take that kind of body.", "Send one that it documents."),
+    417: ("Expectation Failed", "The Expect header cannot be met.", "Leave it out."),
+    421: ("Misdirected Request", "This server does not answer for that host.", "Use the address of this server."),
+    431: ("Request Header Fields Too Large", "The request's headers are too large.", "Send fewer or shorter ones."),
+    500: ("Internal Server Error", "Something failed here; the log has the reason.", "Try again; tell who runs it."),
+    501: ("Not Implemented", "This server does not know that method.", "Use GET, HEAD or POST."),
+    502: ("Bad Gateway", "The Python process ended during this request.", "Try again in a few seconds."),
+    503: ("Service Unavailable", "The Python process is starting or busy.", "Try again in a few seconds."),
+    504: ("Gateway Timeout", "The Python process took too long.", "Try again; the log names what was slow."),
+}
+
+
+def problem(status: int, what: str = "", instance: str = "", cure: str = "") -> dict[str, object]:
+    """Return the one JSON shape of an error, after RFC 9457 (Problem Details), with a cure added.
+
+    Keys: ``status``, ``title`` (the status in words), ``detail`` (what was wrong), ``instance`` (where: a URL
+    reference; the empty one is the request's own address), ``cure`` (what to do).
+    """
+    title, detail, usual_cure = HTTP_ERRORS.get(status, ("Error", "The request failed.", "Check the request."))
+    return {
+        "status": status,
+        "title": title,
+        "detail": what or detail,
+        "instance": instance,
+        "cure": cure or usual_cure,
+    }
+
+
+def describe(error: BaseException) -> str:
+    """Return *error* as a sentence fit for viewers: its class and text, folders taken out of paths."""
+    return re.sub(r"(?:/[\w.@+-]+)+/(?=[\w.@+-])", "", f"{type(error).__name__}: {error}")[:300]
+
+
+class TidegaugeError(Exception):
+    """An error with a sentence for whoever caused it and a *cure*: what to do about it."""
+
+    status = 500
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what} {cure}")
+        self.what = what
+        self.cure = cure
+
+
+@dataclass(frozen=True)
+class RefusedSetting:
+    """One setting that was refused: the variable's *name*, the *value* it has, and what *would do*."""
+
+    name: str
+    value: str
+    would_do: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.value!r}: {self.would_do}"
+
+
+class SettingsRefused(TidegaugeError):
+    """One or more settings cannot be used; ``refused`` has each of them."""
+
+    def __init__(self, refused: list[RefusedSetting]) -> None:
+        super().__init__("\n".join(map(str, refused)), "Correct the settings and start again.")
+        self.refused = refused
+
+
+class CursorAhead(TidegaugeError):
+    """A reader's cursor lies above the newest sequence number: it comes from another epoch."""
+
+    status = 410
+
+    def __init__(self, cursor: int, newest: int) -> None:
+        super().__init__(
+            f"Cursor {cursor} lies above the newest sequence number, {newest}.", "Start again without a cursor."
+        )
+        self.cursor = cursor
+        self.newest = newest
+
+
+class BadCursor(TidegaugeError):
+    """A cursor that is no sequence number."""
+
+    status = 400
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"The cursor {given[:40]!r} is not a sequence number.", "Give a whole number from 0 to below 2**53."
+        )
+
+
+class UnknownSeries(TidegaugeError):
+    """No series of that name has a sample, and no dashboard declares it."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no series {name[:500]!r}.", "GET /api/series lists the names.")
+
+
+class UnknownDashboard(TidegaugeError):
+    """No dashboard of that name."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no dashboard {name[:100]!r}.", "The front page lists the dashboards.")
+
+
+class BrokenDashboard(TidegaugeError):
+    """The dashboard is there, but its file cannot be used."""
+
+    status = 500
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The dashboard {name!r} cannot be shown: {reason}.", "Correct its file, then make reload.")
+
+
+class HostRefused(TidegaugeError):
+    """The request's Host is none that this server answers for. The answer does not repeat it."""
+
+    status = 421
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server does not answer for that host name.",
+            "Use its IP address, localhost or a name without a dot, or add the name to TIDEGAUGE_HOSTS.",
+        )
+
+
+class BadSample(TidegaugeError):
+    """A value that is no sample: not a finite number and not None, or a name that cannot be one."""
+
+    status = 400
+
+
+class NotServing(TidegaugeError):
+    """This process must not serve: its numbers would not be the only ones."""
+
+    status = 503

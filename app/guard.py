@@ -1,0 +1,107 @@
+"""Which requests are served, and the one shape of every error: JSON, or a page for a browser."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, json, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from app.errors import HostRefused, TidegaugeError, problem
+from app.house import House
+
+# Sent where Apache does not set it (the development server), and on pages, which need a style nonce.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{style}; connect-src 'self'; img-src 'self' data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types bokehjs"
+)
+LIVENESS = "/health/live"
+
+
+def current_house() -> House:
+    """Return the house of the application that handles this request."""
+    house: House = current_app.extensions["house"]
+    return house
+
+
+def is_accepted_host(host: str, accepted: Iterable[str]) -> bool:
+    """Tell whether a Host header names this server: an IP address, localhost, a name without a dot, or one of *accepted*."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        ipaddress.ip_address(name)
+        return True
+    except ValueError:
+        # urlsplit refuses what is no host at all; what ip_address refuses is a name.
+        if not host or any(character in host for character in "/?#@\\ "):
+            return False
+        name = host.rsplit(":", 1)[0].rstrip(".").lower()
+        return name.replace("-", "").replace("_", "").replace(".", "").isalnum() and (
+            "." not in name or name.endswith(".localhost") or name in set(accepted)
+        )
+
+
+def root() -> str:
+    """Return the relative URL from this request's address to the application's front page.
+
+    Pages use relative URLs alone: they are the same under every prefix and behind every proxy, and none
+    is built from the Host header.
+    """
+    return "../" * (request.path.count("/") - 1) or "./"
+
+
+def register(app: Flask) -> None:
+    """Guard every request of *app*, and answer every error in one shape."""
+    app.before_request(_check_request)
+    app.after_request(_finish)
+    app.register_error_handler(TidegaugeError, _answer_ours)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def _check_request() -> Response | None:
+    house = current_house()
+    if not is_accepted_host(request.host, house.settings.accepted_hosts):
+        raise HostRefused
+    if request.path != LIVENESS:
+        house.check_serving(multiprocess=request.is_multiprocess)
+    if not request.environ.get("PATH_INFO"):  # the prefix itself, without its slash
+        return Response(status=308, headers={"Location": request.environ["SCRIPT_NAME"].rsplit("/", 1)[-1] + "/"})
+    return None
+
+
+def _finish(response: Response) -> Response:
+    if location := response.headers.get("Location"):
+        parts = urlsplit(location)
+        response.headers["Location"] = parts._replace(scheme="", netloc="").geturl()
+    response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _answer_ours(error: TidegaugeError) -> Response:
+    response = _answer(error.status, error.what, error.cure)
+    if error.status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    response = _answer(error.code or 500)
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _answer(500)
+
+
+def _answer(status: int, what: str = "", cure: str = "") -> Response:
+    body = problem(status, what, request.path, cure)
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return Response(render_template("error.html", root=root(), **body), status, mimetype="text/html")
+    return Response(json.dumps(body) + "\n", status, mimetype="application/problem+json")

@@ -1,0 +1,62 @@
+"""Liveness and readiness, for orchestrators: "restart me if this fails", "send me no traffic while this fails"."""
+
+import ipaddress
+import platform
+from importlib.metadata import version
+from time import monotonic
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.guard import current_house
+from app.vitals import mod_wsgi
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """Answer 200 while this process answers at all; nothing else is asked."""
+    return jsonify(status="pass")
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[Response, int]:
+    """Answer 200, or 503 with the reasons for which this process should get no traffic."""
+    reasons = current_house().unready()
+    return jsonify(status="fail" if reasons else "pass", reasons=reasons), 503 if reasons else 200
+
+
+@blueprint.get("")
+def health() -> tuple[Response, int]:
+    """Both of them, with the epoch, counts, and what is in trouble; versions to loopback only."""
+    house = current_house()
+    reasons = house.unready()
+    details: dict[str, object] = {
+        "name": "tidegauge",
+        "status": "fail" if reasons else "pass",
+        "reasons": reasons,
+        "troubles": house.troubles(),
+        "epoch": house.hub.epoch,
+        "newest_seq": house.hub.newest,
+        "series": len(house.hub),
+        "readings_refused": house.hub.refused,
+        "dashboards": len(house.dashboards),
+        "up_s": round(monotonic() - house.started_at, 1),
+    }
+    if _from_loopback():
+        details["versions"] = _versions()
+    return jsonify(details), 503 if reasons else 200
+
+
+def _from_loopback() -> bool:
+    # A proxy on this host makes everybody look local; it says so in one of these.
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"))
+    return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback
+
+
+def _versions() -> dict[str, str]:
+    versions = {name: version(name) for name in ("bokeh", "flask")}
+    versions["python"] = platform.python_version()
+    if module := mod_wsgi():
+        versions["mod_wsgi"] = ".".join(map(str, module.version))
+    return versions

@@ -1,0 +1,181 @@
+"""The house: hub, samplers, dashboards and publisher, started in the one process that serves."""
+
+import fcntl
+import hashlib
+import logging
+import os
+from pathlib import Path
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import IO
+
+from app.assets import Assets
+from app.counter import Counter
+from app.dashboards import SHIPPED, Dashboard, load_dashboards
+from app.errors import NotServing
+from app.hub import Hub
+from app.journal import MemoryJournal
+from app.publisher import Publisher
+from app.samplers import Samplers
+from app.settings import Settings
+from app.themes import themes
+
+SILENT_S = 15.0  # a page calls a feed stale at this age
+LOCK_S = 1.0  # the hub's lock is held for less than a millisecond
+TAKE_OVER_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class House:
+    """Everything that runs. Making one opens and starts nothing; ``start`` does.
+
+    Only one process may serve a run folder: its numbers are counted in memory. It holds a lock on
+    ``daemon.pid`` there, whose first line is its process id.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.assets = Assets()
+        self.tutorial = Counter()
+        self.hub = Hub(MemoryJournal(), window=settings.window, max_series=settings.max_series)
+        self.dashboards: dict[str, Dashboard] = {}
+        self.build = ""
+        self.started_at = 0.0  # monotonic, s; 0.0 while not started
+        self.pid = 0
+        self._samplers = Samplers(self.hub, [])
+        self._publisher: Publisher | None = None
+        self._refusal = "it has not been started: serve it by Apache with mod_wsgi, or by `flask --app wsgi run`"
+        self._lock_file: IO[str] | None = None
+        self._stopping = Event()
+        self._starting = Lock()
+
+    @property
+    def feeds(self) -> Path:
+        """The folder of the feeds."""
+        return Path(self.settings.run) / "feeds"
+
+    def start(self) -> None:
+        """Take the run folder, load the dashboards, and start the publisher and the samplers.
+
+        While another process holds the run folder this one refuses to serve, with the holder's process id,
+        and tries again in the background: after a restart the old process may take a moment to end.
+        """
+        if not self._take_run_folder():
+            log.error("Not serving: %s", self._refusal)
+            Thread(target=self._take_over, name="house", daemon=True).start()
+            return
+        self._open()
+
+    def refuse(self, reason: str) -> None:
+        """Never serve from this process; *reason* completes "this process must not serve: "."""
+        self._refusal = reason
+        log.error("Not serving: %s", reason)
+
+    def _take_over(self) -> None:
+        while not self._stopping.wait(TAKE_OVER_S):
+            if self._take_run_folder():
+                log.warning("The other process has ended; serving")
+                return self._open()
+
+    def _take_run_folder(self) -> bool:
+        path = Path(self.settings.run) / "daemon.pid"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = path.open("a+", encoding="ascii")
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock_file.seek(0)
+            holder = lock_file.readline().strip() or "unknown"
+            lock_file.close()
+            self._refusal = (
+                f"the process {holder} already serves from this run folder; end it, or set TIDEGAUGE_RUN to another"
+            )
+            return False
+        lock_file.seek(0)
+        lock_file.truncate()
+        lock_file.write(f"{os.getpid()}\n")
+        lock_file.flush()
+        self._lock_file = lock_file  # the lock lasts as long as the process
+        return True
+
+    def _open(self) -> None:
+        with self._starting:
+            settings = self.settings
+            folders = [SHIPPED] + ([Path(settings.dashboards)] if settings.dashboards else [])
+            self.dashboards = load_dashboards(folders, themes(), window=settings.window)
+            self.build = self._hash()
+            feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
+            self.hub.declare(name for series in feeds.values() for name in series)
+            self._publisher = Publisher(
+                self.hub,
+                self.feeds,
+                feeds,
+                build=self.build,
+                publish_ms=settings.publish_ms,
+                poll_ms=settings.poll_ms,
+            )
+            self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
+            self._samplers.start()
+            self._publisher.start()
+            self.pid = os.getpid()
+            self.started_at = monotonic()
+            self._refusal = ""
+
+    def _hash(self) -> str:
+        """A hash of what an open page was made of: it reloads itself when this changes."""
+        documents = [body for one in self.dashboards.values() for body in one.documents.values()]
+        return hashlib.sha256(b"".join([self.assets.digest.encode(), *documents])).hexdigest()[:16]
+
+    def stop(self) -> None:
+        """End the background threads; nothing is lost by not calling this."""
+        self._stopping.set()
+        self._samplers.stop()
+        if self._publisher:
+            self._publisher.stop()
+        if self._lock_file:
+            self._lock_file.close()
+
+    def check_serving(self, *, multiprocess: bool) -> None:
+        """Raise NotServing if this process must not serve.
+
+        Args:
+            multiprocess: what the WSGI server says of itself.
+        """
+        reason = self._refusal
+        if multiprocess:
+            reason = "the server runs several processes; WSGIDaemonProcess must have no processes=, not even 1"
+        elif self.pid and os.getpid() != self.pid:
+            reason = f"it was forked from the process {self.pid}, which serves; do not fork workers"
+        if reason:
+            raise NotServing(
+                f"This process must not serve: {reason}.", "Numbers are counted in one process: correct that, restart."
+            )
+
+    def unready(self) -> list[str]:
+        """Return the reasons for which this process should get no traffic now; [] when it should."""
+        reasons = []
+        if self._publisher is None:
+            return ["the house is not open"]
+        with self.hub.lock_within(LOCK_S) as obtained:
+            if not obtained:
+                reasons.append(f"the hub's lock was not obtained in {LOCK_S:g} s")
+        if self._publisher.silent_s > SILENT_S:
+            why = f": {self._publisher.problem}" if self._publisher.problem else ""
+            reasons.append(f"the publisher has been silent for {self._publisher.silent_s:.0f} s{why}")
+        if self._samplers.silent_s > SILENT_S:
+            reasons.append(f"all samplers have been silent for {self._samplers.silent_s:.0f} s")
+        return reasons
+
+    def troubles(self) -> list[str]:
+        """Return what is wrong without making the house unready: dashboards and samplers, by name."""
+        broken = [f"dashboard {one.name}: {one.problem}" for one in self.dashboards.values() if one.problem]
+        return broken + [f"sampler {name}: {why}" for name, why in self.sampler_troubles(None).items()]
+
+    def sampler_troubles(self, dashboard: Dashboard | None) -> dict[str, str]:
+        """Return what is wrong with the samplers of *dashboard* (None: of all), by name."""
+        return {
+            state.sampler.name: state.trouble
+            for state in self._samplers.states
+            if state.trouble and (dashboard is None or state.sampler in dashboard.samplers)
+        }

@@ -1,0 +1,80 @@
+"""The pages: the front page, the dashboards, and the tutorial's endpoint."""
+
+import secrets
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.dashboards import Dashboard
+from app.errors import BrokenDashboard, UnknownDashboard
+from app.guard import POLICY, current_house, root
+
+blueprint = Blueprint("pages", __name__)
+TUTORIAL = "exponential"
+
+
+def _page(html: str, nonce: str) -> Response:
+    headers = {"Content-Security-Policy": POLICY.format(style=f" 'nonce-{nonce}'")}
+    return Response(html, mimetype="text/html", headers=headers)
+
+
+def _dashboard(name: str) -> Dashboard:
+    found = current_house().dashboards.get(name)
+    if found is None:
+        raise UnknownDashboard(name)
+    if found.problem:
+        raise BrokenDashboard(name, found.problem)
+    return found
+
+
+@blueprint.get("/")
+def front() -> Response:
+    """List the dashboards, each with its state."""
+    house = current_house()
+    html = render_template("front.html", root=root(), assets=house.assets, dashboards=house.dashboards.values())
+    return _page(html, secrets.token_urlsafe(16))
+
+
+@blueprint.get("/dashboard/", defaults={"name": TUTORIAL})
+@blueprint.get("/dashboard/<name>/")
+def dashboard(name: str) -> AnyResponse:
+    """Send a dashboard's page; its figures and numbers are fetched by the page itself."""
+    if name == TUTORIAL and request.path != "/dashboard/":
+        return redirect("../", 301)
+    house = current_house()
+    nonce = secrets.token_urlsafe(16)
+    one = _dashboard(name)
+    html = render_template(
+        "dashboard.html",
+        root=root(),
+        assets=house.assets,
+        nonce=nonce,
+        build=house.build,
+        dashboard=one,
+        document=f"dashboard/{name}/document.json",
+        troubles=house.sampler_troubles(one),
+    )
+    return _page(html, nonce)
+
+
+@blueprint.get("/dashboard/<name>/document.json")
+def document(name: str) -> Response:
+    """Send a dashboard's figures as Bokeh's ``json_item``, as they were built at start; ``?theme=dark`` or light."""
+    documents = _dashboard(name).documents
+    body = documents.get(request.args.get("theme", "light"), documents["light"])
+    response = Response(body, mimetype="application/json", headers={"Cache-Control": "no-cache"})
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+@blueprint.post("/data/")
+def data() -> Response:
+    """Count up by exactly one and return the pair ``{"x": [n], "y": [2**n]}``: the tutorial's endpoint.
+
+    Columns of length one; x is a whole number from 1. y is exact and finite for ever: a whole number up to
+    2**53, the last that JavaScript holds exactly among all its neighbours, a float above. From n = 1023 on, which
+    polls every 2 s reach after 34 minutes, y stays at 2**1023, the largest power of two that a double
+    holds: 2**1024 would be infinite, which JSON cannot carry. x goes on.
+    """
+    n = current_house().tutorial.next()
+    return jsonify(x=[n], y=[2**n if n <= 53 else 2.0 ** min(n, 1023)])

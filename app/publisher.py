@@ -1,0 +1,182 @@
+"""Feeds as files: what Apache serves to any number of viewers, without asking Python.
+
+A feed is two files. ``window.json`` has the whole window of each of its series; ``tail.json``, which every
+page polls, has the samples since the window.json *before the last one*, so that a page which read a
+window just before the next was written still finds its cursor in the tail.
+"""
+
+import gzip
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+
+import msgspec
+
+from app.hub import Hub, Snapshot, now_ms
+from app.series import Columns
+
+WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that changes
+HEARTBEAT_S = 5.0  # longest time between two tails: `time` proves that the publisher lives
+TAIL_SAMPLES = 2000  # a tail that would pass this is cut short by a new window.json
+BLOCK_BYTES = 4096
+
+log = logging.getLogger(__name__)
+
+
+def as_lists(columns: Columns) -> dict[str, list[int] | list[float]]:
+    """Return *columns* as they are published: lists ``seq``, ``t`` and ``v``; msgspec writes a NaN as null, a gap."""
+    return {"seq": list(columns.seq), "t": list(columns.t), "v": list(columns.v)}
+
+
+@dataclass
+class Feed:
+    """What the publisher knows of one dashboard's feed."""
+
+    name: str
+    series: tuple[str, ...]
+    tail_from: int = 0  # the `to` of the window.json before the last one
+    window_to: int = 0  # the `to` of the last window.json
+    window_at: float = 0.0  # monotonic, s
+    tail_to: int = 0
+    tail_at: float = -HEARTBEAT_S  # monotonic, s
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes a file has, padding included
+
+
+class Publisher:
+    """Writes the feeds of all dashboards, from one background thread.
+
+    Args:
+        hub: where the samples come from.
+        folder: where the feeds go: ``folder/<dashboard>/tail.json``. Made if it is not there.
+        feeds: the series of each dashboard, by its name.
+        build: the hash that makes an open page reload itself when it changes.
+        publish_ms: shortest time between two tails of a feed.
+        poll_ms: what the pages are told to wait between two polls.
+    """
+
+    def __init__(
+        self, hub: Hub, folder: Path, feeds: dict[str, Sequence[str]], *, build: str, publish_ms: int, poll_ms: int
+    ) -> None:
+        self._hub = hub
+        self._folder = folder
+        self._build = build
+        self._publish_s = publish_ms / 1000
+        self._poll_ms = poll_ms
+        self._feeds = [Feed(name, tuple(series)) for name, series in feeds.items()]
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="publisher", daemon=True)
+        self.last_round = monotonic()  # s; a publisher that hangs lets this grow old
+        self.problem = ""  # why the last round failed
+
+    def start(self) -> None:
+        """Write every feed once (windows, then tails), remove feeds of dashboards that are gone, go on in the background."""
+        self._staging.mkdir(parents=True, exist_ok=True)
+        for feed in self._feeds:
+            (self._folder / feed.name).mkdir(parents=True, exist_ok=True)
+            self._write_window(feed)
+        for feed in self._feeds:
+            self.publish(feed)
+        wanted = {feed.name for feed in self._feeds}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name not in wanted:
+                shutil.rmtree(folder)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the background thread; the files stay, and grow old."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last round of writing ended well."""
+        return monotonic() - self.last_round
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._publish_s):
+            try:
+                for feed in self._feeds:
+                    self.publish(feed)
+            except Exception as error:  # a full or vanished tmpfs: said on /health, tried again next round
+                if not self.problem:
+                    log.exception("The publisher cannot write the feeds; it goes on trying")
+                self.problem = f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'see the log'}"
+            else:
+                if self.problem:
+                    log.warning("The publisher writes feeds again")
+                self.problem = ""
+                self.last_round = monotonic()
+
+    def publish(self, feed: Feed) -> None:
+        """Bring one feed's files up to date: the tail, and before it window.json where that is due."""
+        snapshot = self._snapshot(feed)
+        changed = snapshot.to > feed.tail_to
+        if not changed and monotonic() - feed.tail_at < HEARTBEAT_S:
+            return
+        if snapshot.to > feed.window_to and monotonic() - feed.window_at >= WINDOW_EVERY_S:
+            self._write_window(feed)
+            snapshot = self._snapshot(feed)
+        # A burst: too long for a tail, or it has pushed samples out of a window that the tail would have
+        # to hold. The second new window leaves a tail that begins where that window ends.
+        while snapshot.to > feed.tail_from and (snapshot.count > TAIL_SAMPLES or snapshot.evicted > feed.tail_from):
+            self._write_window(feed)
+            snapshot = self._snapshot(feed)
+        self._write_tail(feed, snapshot)
+
+    def _snapshot(self, feed: Feed) -> Snapshot:
+        return self._hub.snapshot(feed.series, since=feed.tail_from)
+
+    def _write_window(self, feed: Feed) -> None:
+        snapshot = self._hub.snapshot(feed.series)
+        series = []
+        for one in snapshot.series:
+            columns = as_lists(one.columns.by_time())
+            del columns["seq"]
+            series.append({"name": one.name, "from": one.evicted, **columns})
+        body = self._encode({"to": snapshot.to}, series)
+        self._replace(feed, "window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
+        self._replace(feed, "window.json", self._pad(feed, "window.json", body))
+        feed.tail_from, feed.window_to, feed.window_at = feed.window_to, snapshot.to, monotonic()
+
+    def _write_tail(self, feed: Feed, snapshot: Snapshot) -> None:
+        series = [{"name": one.name, **as_lists(one.columns)} for one in snapshot.series]
+        body = self._encode({"from": feed.tail_from, "to": snapshot.to}, series)
+        self._replace(feed, "tail.json", self._pad(feed, "tail.json", body))
+        feed.tail_to, feed.tail_at = snapshot.to, monotonic()
+
+    def _encode(self, bounds: dict[str, int], series: list[dict[str, object]]) -> bytes:
+        head = {"epoch": self._hub.epoch, "build": self._build, **bounds, "time": now_ms(), "poll_ms": self._poll_ms}
+        return msgspec.json.encode({**head, "series": series})
+
+    def _pad(self, feed: Feed, file: str, body: bytes) -> bytes:
+        """Return *body* with spaces up to the size the file has: a plain file keeps its size.
+
+        Apache stats a file before it opens it; across a rename it can send new bytes under the old
+        length. It only ever grows, with slack, so that this is rare.
+        """
+        size = feed.sizes.get(file) or self._size_on_disk(feed, file)
+        if len(body) > size:
+            size = -(-len(body) * 5 // 4 // BLOCK_BYTES) * BLOCK_BYTES
+        feed.sizes[file] = size
+        return body.ljust(size)
+
+    def _size_on_disk(self, feed: Feed, file: str) -> int:
+        try:
+            return (self._folder / feed.name / file).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def _staging(self) -> Path:
+        return self._folder.parent / "staging"  # outside the served folder, on the same file system
+
+    def _replace(self, feed: Feed, file: str, body: bytes) -> None:
+        staged = self._staging / f"{feed.name}.{file}"
+        staged.write_bytes(body)
+        os.replace(staged, self._folder / feed.name / file)

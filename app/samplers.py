@@ -1,0 +1,154 @@
+"""Samplers: Python functions that yield values, each called on its own schedule, once for all viewers."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from threading import Event, Thread
+from time import monotonic
+
+from app.errors import BadSample, describe
+from app.hub import Hub, check_value, now_ms
+
+log = logging.getLogger(__name__)
+
+SamplerFunction = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A function and its schedule.
+
+    Args:
+        names: the series it yields values of, one or more.
+        function: called with nothing. With one name it returns the value; with several it returns a
+            mapping, or yields pairs, of name and value. A value is a finite number, or None: a gap.
+        every_s: seconds from call to call, >= 0.1.
+    """
+
+    names: tuple[str, ...]
+    function: SamplerFunction
+    every_s: float
+
+    @property
+    def name(self) -> str:
+        """The name it is reported by: that of its function, which its file and its series lead to."""
+        return self.names[0] if len(self.names) == 1 else self.function.__name__
+
+    def sample(self) -> dict[str, float | None]:
+        """Call the function and return a value for each name; a name it left out is a gap.
+
+        Raises:
+            BadSample: it yielded what is no sample, or a name that it does not declare.
+        """
+        result = self.function()
+        if len(self.names) == 1 and not isinstance(result, Mapping):
+            result = {self.names[0]: result}
+        if not isinstance(result, Mapping | Iterable):
+            raise BadSample(
+                f"{self.name} gave {result!r:.80} for {len(self.names)} series.",
+                "Return a mapping of name to value, or yield pairs of them.",
+            )
+        values = dict(result)
+        if unknown := values.keys() - set(self.names):
+            raise BadSample(
+                f"{self.name} gave {', '.join(map(repr, sorted(map(str, unknown))))}, which it does not declare.",
+                f"Name it in its @sampler, beside {', '.join(self.names)}.",
+            )
+        return {name: check_value(name, values.get(name)) for name in self.names}
+
+
+@dataclass
+class SamplerState:
+    """What a sampler's thread last did; written by it alone, read by anyone."""
+
+    sampler: Sampler
+    called_at: float = 0.0  # monotonic, s; of the call that is under way, else 0
+    ended_at: float = 0.0  # monotonic, s; of the last call, however it ended
+    failures: int = 0
+    problem: str = ""  # why the last call failed; "" if it did not
+
+    @property
+    def overdue_s(self) -> float:
+        """Seconds by which the call under way has outlasted its period, 0.0 if it has not."""
+        called_at = self.called_at
+        return max(0.0, monotonic() - called_at - self.sampler.every_s) if called_at else 0.0
+
+    @property
+    def trouble(self) -> str:
+        """A sentence on what is wrong with this sampler now, "" if nothing is."""
+        if overdue_s := self.overdue_s:
+            return f"its call is {overdue_s:.0f} s overdue"
+        return self.problem
+
+
+class Samplers:
+    """Calls every sampler on schedule, each from a background thread of its own.
+
+    A slow or raising function delays no other; it gets gaps in its own series, and is named in the
+    log when it begins to fail and when it is well again. Calls of one sampler never overlap; periods that a slow call
+    has missed are left out, and the schedule does not drift.
+    """
+
+    def __init__(self, hub: Hub, samplers: Iterable[Sampler]) -> None:
+        self._hub = hub
+        self.states = [SamplerState(sampler) for sampler in samplers]
+        self._stop = Event()
+        self._threads = [
+            Thread(target=self._run, args=(state,), name=f"sampler {state.sampler.name}", daemon=True)
+            for state in self.states
+        ]
+
+    def start(self) -> None:
+        """Append a gap to every series, for the time this process was not there; then begin to sample."""
+        now = now_ms()
+        for state in self.states:
+            self._hub.append([(name, now, None) for name in state.sampler.names])
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End all threads that end within *timeout_s*; one stuck in its function dies with the process."""
+        self._stop.set()
+        deadline = monotonic() + timeout_s
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - monotonic()))
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds beyond its own period since *any* sampler's call last ended; 0.0 with no samplers.
+
+        One that hangs is its own affair; when all are silent, the machinery is broken.
+        """
+        now = monotonic()
+        return min((now - state.ended_at - state.sampler.every_s for state in self.states), default=0.0)
+
+    def _run(self, state: SamplerState) -> None:
+        every_s = state.sampler.every_s
+        due = monotonic()
+        state.ended_at = due
+        while not self._stop.wait(max(0.0, due - monotonic())):
+            state.called_at = monotonic()
+            self._call(state)
+            state.called_at, state.ended_at = 0.0, monotonic()
+            due += every_s * (1 + (state.ended_at - due) // every_s)
+
+    def _call(self, state: SamplerState) -> None:
+        sampler = state.sampler
+        called_ms = now_ms()
+        try:
+            values, problem = sampler.sample(), ""
+        except Exception as error:
+            values, problem = dict.fromkeys(sampler.names), describe(error)
+            if not state.problem:
+                log.exception("The sampler %s failed; its series get gaps until it is well again", sampler.name)
+        ended_ms, every_ms = now_ms(), round(sampler.every_s * 1000)
+        readings = [(name, ended_ms, value) for name, value in values.items()]
+        if ended_ms - called_ms > every_ms:  # overdue: a gap where the next value was due
+            readings = [(name, called_ms + every_ms, None) for name in sampler.names] + readings
+        if refused := self._hub.append(readings).refused:
+            problem = f"{', '.join(refused)} would be more series than TIDEGAUGE_MAX_SERIES allows"
+        if state.problem and not problem:
+            log.warning("The sampler %s is well again after %d failures", sampler.name, state.failures)
+        state.failures += bool(problem)
+        state.problem = problem

@@ -1,0 +1,38 @@
+"""Which process serves: the house is opened there and nowhere else."""
+
+import atexit
+
+import click
+from flask import Flask
+from flask.helpers import get_debug_flag
+from werkzeug.serving import is_running_from_reloader
+
+from app.house import House
+from app.vitals import mod_wsgi
+
+
+def open_house(app: Flask) -> None:
+    """Open the house if this process serves: under mod_wsgi in daemon mode, or `flask run`.
+
+    `flask run --debug` imports the application in two processes, of which the reloader's child serves;
+    every other `flask` command imports it too.
+    """
+    house: House = app.extensions["house"]
+    if module := mod_wsgi():
+        if not module.process_group:
+            house.refuse("it runs in embedded mode, once in each of Apache's processes; give it a WSGIDaemonProcess")
+            return
+        module.subscribe_shutdown(lambda *_args, **_event: house.stop())
+    elif not _flask_run():
+        return
+    atexit.register(house.stop)
+    house.start()
+
+
+def _flask_run() -> bool:
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name != "run":
+        return False
+    reload = context.params.get("reload")
+    reloader = get_debug_flag() if reload is None else reload
+    return not reloader or is_running_from_reloader()

@@ -1,0 +1,115 @@
+"""Every setting: its name, unit, range, default and refusal. Read once, from four places.
+
+The first that names a setting wins: the environment (``TIDEGAUGE_WINDOW=500``), a secret file
+(``TIDEGAUGE_WINDOW_FILE=/run/secrets/window``), and the file of ``NAME=value`` lines that
+``TIDEGAUGE_SETTINGS`` names; then the default.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import RefusedSetting, SettingsRefused
+
+PREFIX = "TIDEGAUGE_"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _host_names(names: str) -> str:
+    for name in names.split(","):
+        if name and not all(part and part.replace("-", "a").isalnum() for part in name.strip().split(".")):
+            raise ValueError("expected host names separated by commas, such as live.example.org,stats.example.org")
+    return names
+
+
+def _folder(path: str) -> str:
+    if path and not Path(path).is_dir():
+        raise ValueError("expected a folder that exists and can be read")
+    return path
+
+
+class Settings(BaseModel):
+    """All settings, checked. The README's table is tested against this class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: int = Field(1000, ge=10, le=100_000, description="newest samples kept in memory, a series")
+    max_series: int = Field(10_000, ge=1, le=1_000_000, description="series kept; further ones are refused")
+    publish_ms: int = Field(500, ge=50, le=60_000, description="shortest time between two tails of a feed, ms")
+    poll_ms: int = Field(2000, ge=250, le=60_000, description="time between two polls of a page, ms")
+    hosts: Annotated[str, AfterValidator(_host_names)] = Field(
+        "", description="host names with a dot that are answered, separated by commas; IP addresses, localhost and names without a dot always are"
+    )  # fmt: skip
+    dashboards: Annotated[str, AfterValidator(_folder)] = Field("", description="folder of your own dashboard files")
+    run: str = Field(str(ROOT / ".run"), description="folder for feeds and the process id, best on tmpfs")
+    status_url: str = Field(
+        "", pattern="^(https?://.*)?$", description="Apache's mod_status, machine-readable; set by the start script"
+    )
+    bind: str = Field("127.0.0.1", description="address that Apache listens on (compose: publishes on)")
+    port: int = Field(8080, ge=1, le=65_534, description="port that Apache listens on (compose: publishes on)")
+    status_port: int | None = Field(None, ge=1, le=65_535, description="port of mod_status on 127.0.0.1; port + 1")
+    root: str = Field(str(ROOT), description="folder with wsgi.py; set by the start script")
+    venv: str = Field("", description="virtual environment; set by the start script")
+
+    @property
+    def accepted_hosts(self) -> frozenset[str]:
+        """The names of ``hosts``, in lower case."""
+        return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from *environ* (default: this process's), secret files and the settings file.
+
+    Raises:
+        SettingsRefused: with every setting that cannot be used, also a name that is no setting.
+    """
+    environ = os.environ if environ is None else environ
+    refused: list[RefusedSetting] = []
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    if settings_file := given.pop(f"{PREFIX}SETTINGS", ""):
+        try:
+            lines = StringIO(Path(settings_file).read_text("utf-8"))
+            given = {name: value or "" for name, value in dotenv_values(stream=lines, interpolate=False).items()} | given
+        except (OSError, UnicodeDecodeError):
+            refused.append(RefusedSetting(f"{PREFIX}SETTINGS", settings_file, "expected a readable text file"))
+    for name in [name for name in given if name.endswith("_FILE")]:
+        secret_file = given.pop(name)
+        try:
+            given.setdefault(name.removesuffix("_FILE"), Path(secret_file).read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError):
+            refused.append(RefusedSetting(name, secret_file, "expected a readable text file"))
+    # An empty variable is an unset one: compose files pass `${TIDEGAUGE_WINDOW:-}`.
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if value != ""}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        for problem in error.errors():
+            field = str(problem["loc"][0])
+            known = f"the settings are {', '.join(PREFIX + name.upper() for name in Settings.model_fields)}"
+            would_do = known if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+            refused.append(RefusedSetting(PREFIX + field.upper(), str(problem["input"]), would_do))
+    if refused:
+        raise SettingsRefused(refused)
+    return settings
+
+
+def describe(settings: Settings) -> str:
+    """Return all settings as ``NAME=value  # meaning`` lines."""
+    return "\n".join(
+        f"{PREFIX}{name.upper()}={getattr(settings, name)}  # {field.description}"
+        for name, field in Settings.model_fields.items()
+    )
+
+
+if __name__ == "__main__":
+    try:
+        print(describe(load_settings()))
+    except SettingsRefused as error:
+        print("\n".join(f"tidegauge: {refused}" for refused in error.refused), file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,98 @@
+"""Readings of this very server: Apache by mod_status, the daemon process by mod_wsgi, itself by the system."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from time import monotonic, process_time
+from types import ModuleType
+from urllib.request import urlopen
+
+STATUS_TIMEOUT_S = 2.0
+STATM = Path("/proc/self/statm")  # proc(5): the second number is the resident set, in pages
+
+
+def mod_wsgi() -> ModuleType | None:
+    """Return mod_wsgi's module inside Apache, None elsewhere.
+
+    The package of that name in the virtual environment can be imported anywhere; only Apache's has a version.
+    """
+    module = sys.modules.get("mod_wsgi")
+    if module is None:
+        try:
+            import mod_wsgi as module  # type: ignore[import-untyped,no-redef]
+        except ImportError:
+            return None
+    return module if hasattr(module, "version") else None
+
+
+class Rate:
+    """Turns a count that only grows into a rate per second; None where it cannot tell."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last: tuple[float, float] | None = None
+
+    def __call__(self, count: float) -> float | None:
+        """Return the growth since the last call, per second; None at first, and when the count started over."""
+        now = monotonic()
+        with self._lock:
+            last, self._last = self._last, (now, count)
+        if last is None or now <= last[0] or count < last[1]:
+            return None
+        return (count - last[1]) / (now - last[0])
+
+
+def apache_status(url: str) -> dict[str, float]:
+    """Return the numbers of mod_status's machine-readable page: ``Total Accesses``, ``BusyWorkers`` and others.
+
+    Raises:
+        OSError: it cannot be reached within two seconds.
+    """
+    with urlopen(url, timeout=STATUS_TIMEOUT_S) as answer:
+        lines = answer.read().decode("utf-8", "replace").splitlines()
+    numbers = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            continue
+    return numbers
+
+
+def request_metrics() -> Callable[[], dict[str, float | int]] | None:
+    """Begin to record mod_wsgi's request metrics and return their reader, or None where there are none.
+
+    They came with mod_wsgi 6. The reader *drains*: it returns what happened since it was last called, so
+    there may be one caller in a process.
+    """
+    module = mod_wsgi()
+    if module is None or not hasattr(module, "start_recording_metrics"):
+        return None
+    module.start_recording_metrics()
+    reader: Callable[[], dict[str, float | int]] = module.request_metrics
+    return reader
+
+
+def resident_bytes() -> int:
+    """Return the physical memory that this process occupies, in bytes (Linux: its resident set)."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def absent(status_url: str) -> dict[str, str]:
+    """Return which vitals cannot be read here, and why: keys ``apache``, ``requests``, ``memory``."""
+    reasons = {}
+    if not status_url:
+        reasons["apache"] = "Apache's numbers need mod_status: set TIDEGAUGE_STATUS_URL to its ?auto page."
+    if mod_wsgi() is None:
+        reasons["requests"] = "The daemon process's requests are counted by mod_wsgi, and this is another server."
+    elif not hasattr(mod_wsgi(), "start_recording_metrics"):
+        reasons["requests"] = "The daemon process's requests are counted by mod_wsgi 6, and this one is older."
+    if not STATM.exists():
+        reasons["memory"] = "The resident memory is read from Linux's /proc, which is not here."
+    return reasons
+
+
+cpu_seconds = process_time  # user and system time of this process, all threads, in seconds

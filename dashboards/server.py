@@ -1,0 +1,77 @@
+"""This very server's vitals, sampled every two seconds. Put load on it and the lines rise."""
+
+from bokeh.layouts import gridplot
+from bokeh.models import NumeralTickFormatter
+from bokeh.plotting import figure
+
+from app import vitals
+from app.dashboards import dashboard, live, sampler
+from app.settings import load_settings
+
+STATUS_URL = load_settings().status_url
+ABSENT = vitals.absent(STATUS_URL)
+EVERY_S = 2
+
+cpu_rate, access_rate = vitals.Rate(), vitals.Rate()
+request_metrics = vitals.request_metrics()
+
+
+@sampler("process.cpu", every_s=EVERY_S)
+def cpu():
+    return cpu_rate(vitals.cpu_seconds())
+
+
+if "memory" not in ABSENT:
+
+    @sampler("process.memory", every_s=EVERY_S)
+    def memory():
+        return vitals.resident_bytes()
+
+
+if "apache" not in ABSENT:
+
+    @sampler("apache.requests", "apache.busy_workers", every_s=EVERY_S)
+    def apache():
+        status = vitals.apache_status(STATUS_URL)
+        yield "apache.requests", access_rate(status["Total Accesses"])
+        yield "apache.busy_workers", status["BusyWorkers"]
+
+
+if request_metrics:
+
+    @sampler("daemon.requests", "daemon.busy_threads", "daemon.response_time", every_s=EVERY_S)
+    def daemon():
+        metrics = request_metrics()
+        yield "daemon.requests", metrics["request_throughput"]
+        yield "daemon.busy_threads", metrics["capacity_utilization"] * metrics["request_threads_maximum"]
+        # Without a request there is no response time: a gap, not a zero.
+        yield "daemon.response_time", metrics["request_time"] * 1000 if metrics["request_count"] else None
+
+
+PLOTS = {
+    "apache": [("apache.requests", "Apache: requests a second"), ("apache.busy_workers", "Apache: busy workers")],
+    "requests": [
+        ("daemon.requests", "Daemon process: requests a second"),
+        ("daemon.busy_threads", "Daemon process: busy request threads"),
+        ("daemon.response_time", "Daemon process: response time, ms"),
+    ],
+    "cpu": [("process.cpu", "Python: CPU, share of one core")],
+    "memory": [("process.memory", "Python: resident memory")],
+}
+FORMATS = {"process.cpu": "0%", "process.memory": "0.0 ib"}
+
+
+@dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))
+def server():
+    plots = [plot(*one) for group, ones in PLOTS.items() if group not in ABSENT for one in ones]
+    return gridplot(plots, ncols=2, sizing_mode="stretch_width", toolbar_options={"logo": None})
+
+
+def plot(series, title):
+    one = figure(title=title, x_axis_type="datetime", height=230, sizing_mode="stretch_width", x_axis_label="UTC")
+    one.y_range.start = 0
+    one.yaxis.formatter = NumeralTickFormatter(format=FORMATS.get(series, "0,0.[0]"))
+    source = live(series)
+    one.line("t", "v", source=source, line_width=2)
+    one.scatter("t", "v", source=source, size=3)
+    return one

@@ -14,9 +14,9 @@ blueprint = Blueprint("api", __name__)
 def series() -> Response:
     """List every series with its newest sample; with ``?name=`` the samples of one, after ``&since=``.
 
-    The list: ``{"epoch", "series": [{"name", "seq", "time", "value"}, ...]}``. One series: ``{"epoch", "name", "from", "to",
-    "seq": [...], "t": [...], "v": [...]}``, at most a window; ``from`` is the newest sequence number that is no
-    longer there, ``to`` the cursor to ask with next. Times are ms since the Unix epoch.
+    The list: ``{"epoch", "series": [{"name", "seq", "time", "value"}, ...]}``. One series: ``{"epoch", "name", "from",
+    "to", "seq": [...], "t": [...], "v": [...]}``, at most a window; ``from`` is the newest sequence number that is
+    no longer there, ``to`` the cursor to ask with next. Times are ms since the Unix epoch.
     """
     hub = current_house().hub
     name = request.args.get("name")

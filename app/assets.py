@@ -26,7 +26,7 @@ BOKEHJS = ("bokeh.min.js", "bokeh-widgets.min.js", "bokeh-tables.min.js")
 
 @dataclass(frozen=True)
 class Asset:
-    """A file that browsers load. ``path`` is its URL below ``/static/``; ``integrity`` its SHA-384, as HTML wants it."""
+    """A file that browsers load. ``path`` is its URL below ``/static/``, ``integrity`` its SHA-384 as HTML wants it."""
 
     path: str
     source: Path

@@ -20,8 +20,8 @@ from typing import TypeVar
 import msgspec
 from bokeh.embed import json_item
 from bokeh.model import Model
-from bokeh.models import Widget
 from bokeh.models.widgets.tables import TableWidget
+from bokeh.models.widgets.widget import Widget
 from bokeh.themes import Theme
 
 from app.errors import describe
@@ -132,10 +132,10 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))  # so that a dashboard can import `_shop.py` beside it
         for path in sorted(folder.iterdir()):
-            hidden = path.name.startswith((".", "_"))
-            if path.suffix == ".py" or (path.is_dir() and not hidden and any(path.glob("**/*.py"))):
-                if not hidden:
-                    yield path
+            if path.name.startswith((".", "_")):
+                continue
+            if path.suffix == ".py" or (path.is_dir() and any(path.glob("**/*.py"))):
+                yield path
 
 
 def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
@@ -158,7 +158,8 @@ def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
 
 def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"dashboards.{path.stem}", path)
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        raise ImportError(f"Python cannot import {path.name}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look their module up
     try:
@@ -181,9 +182,11 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
     for theme_name, theme in themes.items():
         model = marked[0]()
         if not isinstance(model, Model):
-            raise TypeError(f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout")
+            raise TypeError(
+                f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout"
+            )
         for source in model.select({"type": LiveSource}):
-            series[check_name(source.series)] = None
+            series[check_name(source.series)] = None  # type: ignore[attr-defined]
             source.update(data_url=f"feeds/{name}/", max_size=window)
         bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
         bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
@@ -196,7 +199,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         mark.description,
         documents,
         tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
-        tuple(series),
+        tuple(sorted(series)),
         tuple(dict.fromkeys(one for one in samplers if isinstance(one, Sampler))),
     )
 

@@ -26,7 +26,7 @@ def current_house() -> House:
 
 
 def is_accepted_host(host: str, accepted: Iterable[str]) -> bool:
-    """Tell whether a Host header names this server: an IP address, localhost, a name without a dot, or one of *accepted*."""
+    """Tell whether a Host header names this server: an IP address, a name without a dot, or one of *accepted*."""
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         ipaddress.ip_address(name)

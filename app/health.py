@@ -51,7 +51,7 @@ def health() -> tuple[Response, int]:
 def _from_loopback() -> bool:
     # A proxy on this host makes everybody look local; it says so in one of these.
     forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"))
-    return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback
+    return not forwarded and ipaddress.ip_address(request.remote_addr or "::").is_loopback
 
 
 def _versions() -> dict[str, str]:

@@ -76,7 +76,8 @@ class House:
         while not self._stopping.wait(TAKE_OVER_S):
             if self._take_run_folder():
                 log.warning("The other process has ended; serving")
-                return self._open()
+                self._open()
+                return
 
     def _take_run_folder(self) -> bool:
         path = Path(self.settings.run) / "daemon.pid"

@@ -64,7 +64,8 @@ def document(name: str) -> Response:
     body = documents.get(request.args.get("theme", "light"), documents["light"])
     response = Response(body, mimetype="application/json", headers={"Cache-Control": "no-cache"})
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.post("/data/")

@@ -7,9 +7,8 @@ window just before the next was written still finds its cursor in the tail.
 
 import gzip
 import logging
-import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -60,7 +59,7 @@ class Publisher:
     """
 
     def __init__(
-        self, hub: Hub, folder: Path, feeds: dict[str, Sequence[str]], *, build: str, publish_ms: int, poll_ms: int
+        self, hub: Hub, folder: Path, feeds: Mapping[str, Sequence[str]], *, build: str, publish_ms: int, poll_ms: int
     ) -> None:
         self._hub = hub
         self._folder = folder
@@ -74,7 +73,7 @@ class Publisher:
         self.problem = ""  # why the last round failed
 
     def start(self) -> None:
-        """Write every feed once (windows, then tails), remove feeds of dashboards that are gone, go on in the background."""
+        """Write every feed once (windows, then tails), remove feeds that are gone, and go on in the background."""
         self._staging.mkdir(parents=True, exist_ok=True)
         for feed in self._feeds:
             (self._folder / feed.name).mkdir(parents=True, exist_ok=True)
@@ -150,7 +149,7 @@ class Publisher:
         self._replace(feed, "tail.json", self._pad(feed, "tail.json", body))
         feed.tail_to, feed.tail_at = snapshot.to, monotonic()
 
-    def _encode(self, bounds: dict[str, int], series: list[dict[str, object]]) -> bytes:
+    def _encode(self, bounds: dict[str, int], series: Sequence[Mapping[str, object]]) -> bytes:
         head = {"epoch": self._hub.epoch, "build": self._build, **bounds, "time": now_ms(), "poll_ms": self._poll_ms}
         return msgspec.json.encode({**head, "series": series})
 
@@ -179,4 +178,4 @@ class Publisher:
     def _replace(self, feed: Feed, file: str, body: bytes) -> None:
         staged = self._staging / f"{feed.name}.{file}"
         staged.write_bytes(body)
-        os.replace(staged, self._folder / feed.name / file)
+        staged.replace(self._folder / feed.name / file)

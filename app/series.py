@@ -38,7 +38,7 @@ class Columns(NamedTuple):
         if all(earlier <= later for earlier, later in pairwise(self.t)):
             return self
         order = sorted(range(len(self.t)), key=self.t.__getitem__)
-        return Columns(*([column[i] for i in order] for column in self))
+        return Columns([self.seq[i] for i in order], [self.t[i] for i in order], [self.v[i] for i in order])
 
 
 class Window:

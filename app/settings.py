@@ -44,8 +44,10 @@ class Settings(BaseModel):
     publish_ms: int = Field(500, ge=50, le=60_000, description="shortest time between two tails of a feed, ms")
     poll_ms: int = Field(2000, ge=250, le=60_000, description="time between two polls of a page, ms")
     hosts: Annotated[str, AfterValidator(_host_names)] = Field(
-        "", description="host names with a dot that are answered, separated by commas; IP addresses, localhost and names without a dot always are"
-    )  # fmt: skip
+        "",
+        description="host names with a dot that are answered, separated by commas;"
+        " IP addresses, localhost and names without a dot always are",
+    )
     dashboards: Annotated[str, AfterValidator(_folder)] = Field("", description="folder of your own dashboard files")
     run: str = Field(str(ROOT / ".run"), description="folder for feeds and the process id, best on tmpfs")
     status_url: str = Field(
@@ -75,7 +77,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings_file := given.pop(f"{PREFIX}SETTINGS", ""):
         try:
             lines = StringIO(Path(settings_file).read_text("utf-8"))
-            given = {name: value or "" for name, value in dotenv_values(stream=lines, interpolate=False).items()} | given
+            given = {
+                name: value or "" for name, value in dotenv_values(stream=lines, interpolate=False).items()
+            } | given
         except (OSError, UnicodeDecodeError):
             refused.append(RefusedSetting(f"{PREFIX}SETTINGS", settings_file, "expected a readable text file"))
     for name in [name for name in given if name.endswith("_FILE")]:

@@ -6,7 +6,7 @@ A theme is baked into a document when it is built, so there is one document a th
 from bokeh.themes import Theme
 
 
-def _theme(*, paper: str, ink: str, faint: str, accent: str) -> Theme:
+def _theme(*, paper: str, ink: str, faint: str) -> Theme:
     text = {"text_color": ink, "text_font": "system-ui, sans-serif"}
     return Theme(
         json={
@@ -37,13 +37,6 @@ def _theme(*, paper: str, ink: str, faint: str, accent: str) -> Theme:
                     "label_text_color": ink,
                     "label_text_font": text["text_font"],
                 },
-                "Line": {"line_color": accent},
-                "Step": {"line_color": accent},
-                "Scatter": {"line_color": accent, "fill_color": accent},
-                "VBar": {"line_color": accent, "fill_color": accent},
-                "VArea": {"fill_color": accent},
-                "VAreaStep": {"fill_color": accent},
-                "ToolbarBase": {"logo": None},
                 "Toolbar": {"logo": None},
             }
         }
@@ -53,6 +46,6 @@ def _theme(*, paper: str, ink: str, faint: str, accent: str) -> Theme:
 def themes() -> dict[str, Theme]:
     """Return the themes by name: ``light`` and ``dark``."""
     return {
-        "light": _theme(paper="#ffffff", ink="#1f2933", faint="#d9dee4", accent="#0b6e99"),
-        "dark": _theme(paper="#171c22", ink="#dde3ea", faint="#37414d", accent="#5cc4ee"),
+        "light": _theme(paper="#ffffff", ink="#1f2933", faint="#d9dee4"),
+        "dark": _theme(paper="#171c22", ink="#dde3ea", faint="#37414d"),
     }

@@ -15,10 +15,12 @@ from app.dashboards import dashboard
 @dashboard(title="Exponential", description="The tutorial's page: a static plot, and one that grows by AJAX.")
 def exponential():
     x = list(range(10))
-    static = figure(title="y = 2**x", height=300, sizing_mode="stretch_width")
+    static = figure(title="y = 2**x", height=300, min_width=340, sizing_mode="stretch_width")
     static.line(x, [2**n for n in x], line_width=4)
 
     source = AjaxDataSource(data_url="../data/", polling_interval=2000, mode="append", data={"x": [], "y": []})
-    growing = figure(title="y = 2**x, a point every two seconds", height=300, sizing_mode="stretch_width")
+    growing = figure(
+        title="y = 2**x, a point every two seconds", height=300, min_width=340, sizing_mode="stretch_width"
+    )
     growing.line("x", "y", source=source, line_width=4)
-    return row(static, growing, sizing_mode="stretch_width")
+    return row(static, growing, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})

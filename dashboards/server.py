@@ -1,6 +1,6 @@
 """This very server's vitals, sampled every two seconds. Put load on it and the lines rise."""
 
-from bokeh.layouts import gridplot
+from bokeh.layouts import row
 from bokeh.models import NumeralTickFormatter
 from bokeh.plotting import figure
 
@@ -58,17 +58,18 @@ PLOTS = {
     "cpu": [("process.cpu", "Python: CPU, share of one core")],
     "memory": [("process.memory", "Python: resident memory")],
 }
-FORMATS = {"process.cpu": "0%", "process.memory": "0.0 ib"}
+FORMATS = {"process.cpu": "0%", "process.memory": "0 b"}
 
 
 @dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))
 def server():
     plots = [plot(*one) for group, ones in PLOTS.items() if group not in ABSENT for one in ones]
-    return gridplot(plots, ncols=2, sizing_mode="stretch_width", toolbar_options={"logo": None})
+    return row(plots, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
 
 
 def plot(series, title):
-    one = figure(title=title, x_axis_type="datetime", height=230, sizing_mode="stretch_width", x_axis_label="UTC")
+    one = figure(title=title, x_axis_type="datetime", height=230, min_width=340, x_axis_label="UTC")
+    one.sizing_mode = "stretch_width"
     one.y_range.start = 0
     one.yaxis.formatter = NumeralTickFormatter(format=FORMATS.get(series, "0,0.[0]"))
     source = live(series)

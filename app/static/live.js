@@ -30,11 +30,11 @@
                 const start = seq.findIndex((one) => one > this.cursor);
                 if (start < 0) continue;
                 const times = t.slice(start);
-                const sorted = times.every((time, i) => time >= (i ? times[i - 1] : this.newest.get(name) ?? -Infinity));
-                if (!sorted) return "window";
-                fresh.set(name, {t: times, v: numbers(v.slice(start))});
+                const newest = this.newest.get(name) ?? -Infinity;
+                const late = times.some((time, i) => time < (i ? times[i - 1] : newest));
+                fresh.set(name, {t: times, v: numbers(v.slice(start)), late});
+                this.newest.set(name, times.reduce((a, b) => Math.max(a, b), newest));
             }
-            for (const [name, {t}] of fresh) this.newest.set(name, t.at(-1));
             this.cursor = Math.max(this.cursor, tail.to);
             return fresh;
         }
@@ -59,6 +59,25 @@
         get newestTime() {
             return this.newest.size ? Math.max(...this.newest.values()) : undefined;
         }
+    }
+
+    // Copies: BokehJS keeps the arrays it is given, and several sources may draw one series.
+    function draw(source, {t, v}) {
+        source.data = {t: [...t], v: [...v]};
+    }
+
+    // Append what a tail brought. Late samples are put where their times belong.
+    function append(source, fresh) {
+        if (!fresh) return;
+        const size = source.max_size ?? undefined;
+        if (!fresh.late) {
+            source.stream({t: [...fresh.t], v: [...fresh.v]}, size);
+            return;
+        }
+        const t = [...source.data.t, ...fresh.t];
+        const v = [...source.data.v, ...fresh.v];
+        const order = [...t.keys()].sort((a, b) => t[a] - t[b]).slice(size ? -size : 0);
+        draw(source, {t: order.map((i) => t[i]), v: order.map((i) => v[i])});
     }
 
     class Feed {
@@ -98,7 +117,7 @@
         add(source) {
             this.#sources.add(source);
             const columns = this.#columns.get(source.series);
-            if (columns) source.data = {t: [...columns.t], v: [...columns.v]};
+            if (columns) draw(source, columns);
             else this.#lacking = true;
         }
 
@@ -128,7 +147,7 @@
             let name = "starting";
             if (this.#refusal) name = this.#refusal;
             else if (this.#failures >= OFFLINE_AFTER) name = "offline";
-            else if (this.#tail) name = now - this.#tail.time < STALE_MS ? "live" : "stale";
+            else if (this.#tail && now) name = now - this.#tail.time < STALE_MS ? "live" : "stale";
             return {name, sampleAge};
         }
 
@@ -170,17 +189,12 @@
                 if (window.epoch !== tail.epoch) return; // written after it: the next poll has both
                 this.#columns = this.reader.replace(window);
                 this.#lacking = false;
-                for (const source of this.#sources) {
-                    const {t, v} = this.#columns.get(source.series) ?? {t: [], v: []};
-                    source.data = {t: [...t], v: [...v]};
-                }
+                for (const source of this.#sources) draw(source, this.#columns.get(source.series) ?? {t: [], v: []});
+                if (this.reader.cursor >= tail.from) await this.#take(tail); // what came after that window
                 return;
             }
             if (fresh.size) this.#columns = new Map();
-            for (const source of this.#sources) {
-                const columns = fresh.get(source.series);
-                if (columns) source.stream({t: [...columns.t], v: [...columns.v]}, source.max_size ?? undefined);
-            }
+            for (const source of this.#sources) append(source, fresh.get(source.series));
         }
 
         // The feed's file as an object, or null when it has not changed. Throws when there is none to be had.
@@ -239,5 +253,5 @@
     }
 
     Bokeh.Models.register(LiveSource);
-    window.Tidegauge = {Feed, LiveSource, Reader};
+    window.Tidegauge = {Feed, LiveSource, Reader, append, draw};
 })();

@@ -1,0 +1,104 @@
+# Tidegauge in one container: Apache (PID 1), mod_wsgi and one Python process. Built and run by `docker compose up`.
+#
+# Security updates come with a new build: `docker compose build --pull --no-cache`.
+# Only what every BuildKit has is used (also the engine of Debian 12), so no `# syntax=` line fetches another front end.
+
+# ---- builder: has a compiler; nothing of it but /opt/tidegauge goes on ----
+FROM debian:trixie-slim AS builder
+
+# pipefail: no failure hides on the left of a pipe.
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+# mod_wsgi is built from its source, against Debian's Apache and Debian's Python: its wheel fits one interpreter only.
+# hadolint ignore=DL3008 # no versions: Debian stable changes them for security only, and drops the old ones
+RUN apt-get update \
+    && apt-get upgrade --yes \
+    && apt-get install --yes --no-install-recommends apache2-dev gcc python3-dev python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /opt/tidegauge
+
+# Before the code, so that a change of code builds no package again. No bytecode yet: it is made once, at the end.
+COPY requirements/build.txt requirements/serve.txt requirements/
+RUN python3 -m venv venv \
+    && venv/bin/pip install --no-compile --require-hashes --requirement requirements/build.txt \
+    && venv/bin/pip install --no-compile --require-hashes --no-cache-dir --no-build-isolation \
+        --requirement requirements/serve.txt \
+    && venv/bin/pip uninstall --yes setuptools wheel
+
+# What your own dashboards import (my-dashboards/requirements.txt, if there is one). What Tidegauge pins, it cannot move:
+# a conflict ends the build with pip's explanation. pip itself ends here.
+COPY my-dashboards my-dashboards
+RUN venv/bin/pip freeze >pinned.txt \
+    && if [ -f my-dashboards/requirements.txt ]; then \
+        venv/bin/pip install --no-compile --no-cache-dir --constraint pinned.txt \
+            --requirement my-dashboards/requirements.txt; \
+    fi \
+    && venv/bin/pip uninstall --yes pip \
+    && rm -r pinned.txt my-dashboards requirements
+
+# Debug symbols (11 MB), BokehJS that no page loads (20 MB: sources, TypeScript, its compiler), tests (19 MB; NumPy's own
+# numpy.testing imports _natype.py out of one).
+RUN find venv -name '*.cpython-*.so' -exec strip --strip-unneeded {} + \
+    && rm -r venv/lib/python3.13/site-packages/{bokeh/server/static/{lib,js/lib},tornado/test} \
+    && find venv -path '*/bokeh/server/static/js/*' -type f -not -name '*.min.js' -delete \
+    && find venv -path '*/numpy/*/tests/*' -type f -not -name _natype.py -delete
+
+COPY app app
+COPY dashboards dashboards
+COPY wsgi.py ./
+
+# Static files for Apache, compressed once. Then the bytecode (21 MB): nothing can write it later, and without it the
+# import of the application takes 1.2 s instead of 0.65 s, after a crash too. "unchecked-hash": whatever becomes of the files' times.
+RUN PYTHONDONTWRITEBYTECODE=1 venv/bin/flask --app wsgi assets assets \
+    && venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
+
+COPY apache apache
+
+# ---- the image ----
+FROM debian:trixie-slim
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+# apache2-bin is the server alone: apache2 would bring a configuration tree and start scripts that are not used.
+# libpython3.13 is what mod_wsgi is linked to. The build fails where apt does not know Debian's security suite, or where one
+# of its updates is still to come. perl (50 MB) is named by apache2-bin's package and used by no file of it.
+# hadolint ignore=DL3008,SC2016 # no versions: as above; the $(...) are apt's
+RUN apt-get update \
+    && apt-get indextargets --format '$(CODENAME) $(LABEL)' | grep '^trixie-security Debian-Security' >/dev/null \
+    && apt-get upgrade --yes \
+    && apt-get install --yes --no-install-recommends apache2-bin libpython3.13 python3 \
+    && apt-get --simulate dist-upgrade >/tmp/pending \
+    && if grep '^Inst .*Debian-Security' /tmp/pending; then echo 'security updates are pending' >&2; exit 1; fi \
+    && dpkg --purge --force-depends perl libperl5.40 perl-modules-5.40 libgdbm-compat4t64 \
+    && apt-get clean \
+    && rm -rf /tmp/pending /var/lib/apt/lists/*
+
+# A fixed uid: volumes, tmpfs mounts and `runAsNonRoot` go by number. The home folder must be there, and is
+# the one that can be written: the run folder, made here so that a plain `docker run` works too.
+RUN useradd --uid 10001 --user-group --home-dir /run/tidegauge --no-create-home --shell /usr/sbin/nologin tidegauge \
+    && install --directory --owner=tidegauge --group=tidegauge /run/tidegauge
+
+# Owned by root: the server cannot change its own code.
+COPY --from=builder /opt/tidegauge /opt/tidegauge
+
+# 0.0.0.0 is the container's own; what the host publishes is said in docker-compose.yml. TMPDIR: there is one place to write.
+ENV TIDEGAUGE_BIND=0.0.0.0 \
+    TIDEGAUGE_RUN=/run/tidegauge \
+    TMPDIR=/run/tidegauge
+WORKDIR /opt/tidegauge
+USER 10001:10001
+EXPOSE 8080
+
+# A build that cannot start fails here: the configuration, every module, and mod_wsgi with this Python.
+RUN apache/httpd-foreground -t
+
+# SIGWINCH lets requests finish; SIGTERM would cut them. Give no TTY: its resize sends the same signal.
+STOPSIGNAL SIGWINCH
+
+# Readiness, as the application itself answers it. Every 5 s (a probe costs 80 ms), so that a start is seen in time:
+# --start-interval would see it sooner, but needs engine 25.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["apache/healthcheck"]
+
+# Becomes Apache by exec: PID 1 gets the signals.
+ENTRYPOINT ["/opt/tidegauge/apache/httpd-foreground"]

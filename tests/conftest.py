@@ -1,0 +1,75 @@
+"""What all tests share: marks by folder, what to do without a tool, and an open house."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.house import House
+from app.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by its folder: `pytest -m unit`."""
+    for item in items:
+        item.add_marker(item.path.relative_to(HERE).parts[0])
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[bool, str], None]:
+    """Skip the test when the condition does not hold, with the reason; fail it where CI=true."""
+
+    def check(condition: bool, reason: str) -> None:
+        if condition:
+            return
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"in CI nothing is skipped: {reason}")
+        pytest.skip(reason)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Wait until a condition holds, at most *within_s* seconds."""
+
+    def wait(condition: Callable[[], object], within_s: float = 10.0) -> None:
+        deadline = monotonic() + within_s
+        while not condition():
+            assert monotonic() < deadline, f"did not come true within {within_s} s"
+            sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(run=str(tmp_path / "run"), publish_ms=50)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application with its house open, as the development server has it."""
+    app = create_app(settings)
+    house: House = app.extensions["house"]
+    house.start()
+    yield app
+    house.stop()
+
+
+@pytest.fixture
+def house(app: Flask) -> House:
+    opened: House = app.extensions["house"]
+    return opened
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

@@ -1,0 +1,160 @@
+"""`docker compose up`: how it starts, what it may do, how it stops."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from socket import create_connection
+from time import monotonic
+
+import pytest
+
+from tests.container.engine import Compose, docker
+
+UP_WITHIN_S = 15  # of the image being there
+
+# The one that my-dashboards/README.md shows, so that the page cannot go wrong.
+EXAMPLE = re.compile("```python\\n(.*?)```", re.DOTALL)
+
+
+def test_it_is_healthy_within_15_s(compose: Compose) -> None:
+    compose("down", "--timeout", "5")
+    assert compose.up() < UP_WITHIN_S
+
+
+def test_the_published_port_lists_the_dashboards(running: Compose) -> None:
+    status, page = running.get("/")
+    assert status == 200
+    assert b"dashboard/server/" in page
+
+
+def test_the_published_port_has_live_numbers_of_this_server(running: Compose, eventually: Callable[..., None]) -> None:
+    first = running.get_json("/feeds/server/tail.json")["to"]
+    eventually(lambda: running.get_json("/feeds/server/tail.json")["to"] > first)
+    names = {series["name"] for series in running.get_json("/feeds/server/window.json")["series"]}
+    assert any(name.startswith("apache.") for name in names)
+
+
+def test_only_this_machine_is_let_in(running: Compose) -> None:
+    assert running("port", "tidegauge", "8080") == f"127.0.0.1:{running.port}"
+    networks = running.container["NetworkSettings"]["Networks"]
+    another_address_of_this_machine = next(iter(networks.values()))["Gateway"]
+    with pytest.raises(ConnectionRefusedError):
+        create_connection((another_address_of_this_machine, running.port), timeout=5).close()
+
+
+def test_the_first_process_is_apache_itself(running: Compose) -> None:
+    assert running.inside("readlink /proc/1/exe").output.strip() == "/usr/sbin/apache2"
+
+
+def test_no_process_is_root_or_could_become_it(running: Compose) -> None:
+    facts = running.inside("cat /proc/[0-9]*/status").output.splitlines()
+    seen = {line for line in facts if line.startswith(("Uid:", "Gid:", "Cap", "NoNewPrivs:", "Seccomp:"))}
+    no_capability = {f"{which}:\t{0:016x}" for which in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    ids = {f"{which}:" + "\t10001" * 4 for which in ("Uid", "Gid")}
+    assert seen == no_capability | ids | {"NoNewPrivs:\t1", "Seccomp:\t2"}
+
+
+@pytest.mark.parametrize("folder", ["/", "/etc", "/tmp", "/opt/tidegauge", "/opt/tidegauge/my-dashboards", "/var"])  # noqa: S108
+def test_even_root_could_write_nothing_there(running: Compose, folder: str) -> None:
+    status, output = running.inside(f"touch {folder}/x", user="0")
+    assert status != 0
+    assert "Read-only file system" in output
+
+
+def test_the_run_folder_is_all_that_can_be_written(running: Compose) -> None:
+    writable = "find / -path /proc -prune -o -type d -writable -print 2>/dev/null || true"
+    found = running.inside(writable).output.split()
+    engines_own = {"/dev/shm", "/dev/mqueue"}  # noqa: S108 -- in memory, per container
+    assert {folder for folder in found if not folder.startswith("/run/tidegauge")} <= engines_own
+    assert "/run/tidegauge" in found
+
+
+def test_a_library_can_have_a_temporary_file(running: Compose) -> None:
+    script = "venv/bin/python -c 'import tempfile; tempfile.NamedTemporaryFile().write(b\"x\")'"
+    assert running.inside(script) == (0, "")
+
+
+def test_memory_processes_and_logs_are_limited(running: Compose) -> None:
+    limits = running.container["HostConfig"]
+    assert limits["Memory"] > 0
+    # Every worker and its child's other threads, the daemon process and a probe.
+    assert limits["PidsLimit"] > 16 * (64 + 3) + 64
+    assert limits["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
+
+
+def test_a_setting_of_the_host_reaches_the_application(compose: Compose) -> None:
+    compose.up({"TIDEGAUGE_POLL_MS": "4321"})
+    assert compose.get_json("/feeds/server/tail.json")["poll_ms"] == 4321
+
+
+def test_a_setting_that_cannot_be_used_stops_the_start_and_says_so(compose: Compose) -> None:
+    status, output = compose.try_("run", "--rm", "--no-TTY", "tidegauge", settings={"TIDEGAUGE_WINDOW": "many"})
+    assert status == 2
+    assert "TIDEGAUGE_WINDOW" in output
+    assert "many" in output
+    assert "Traceback" not in output
+
+
+def test_a_dashboard_in_the_mounted_folder_is_live_after_a_restart(
+    running: Compose, eventually: Callable[..., None]
+) -> None:
+    folder = running.folder / "my-dashboards"
+    example = EXAMPLE.search((folder / "README.md").read_text())
+    assert example
+    (folder / "sine.py").write_text(example[1])
+    try:
+        running("restart")
+        running.up()
+        assert b"dashboard/sine/" in running.get("/")[1]
+
+        def values() -> list[float]:
+            [sine] = running.get_json("/feeds/sine/tail.json")["series"]
+            return [value for value in sine["v"] if value is not None]
+
+        eventually(values)
+        assert -1 <= values()[-1] <= 1
+    finally:
+        (folder / "sine.py").unlink()
+        running("restart", "--timeout", "5")
+
+
+def test_a_stop_lets_a_request_finish(running: Compose, eventually: Callable[..., None]) -> None:
+    """The daemon process is frozen with a request in its hands until Apache has closed its door.
+
+    With SIGTERM as the stop signal Apache would cut this request at once.
+    """
+    status_page = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8081/server-status').read())"
+    door = "exec 3<>/dev/tcp/127.0.0.1/8080"
+    grace_s = running.container["Config"]["StopTimeout"]
+    running.inside("kill -STOP $(head -1 /run/tidegauge/daemon.pid)")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(running.get, "/dashboard/?held", 60)
+        eventually(lambda: "/dashboard/?held" in running.inside(f'python3 -c "{status_page}"').output)
+        started = monotonic()
+        stop = subprocess.Popen(running.command("stop"), cwd=running.folder, env=running.environment())
+        try:
+            eventually(lambda: running.inside(door).status != 0)
+            assert not held.done()
+            assert running.inside("kill -CONT $(head -1 /run/tidegauge/daemon.pid)").status == 0
+            status, page = held.result()
+        finally:
+            assert stop.wait(60) == 0
+    assert status == 200
+    assert page.rstrip().endswith(b"</html>")
+    assert monotonic() - started < grace_s
+    assert running.container["State"]["ExitCode"] == 0
+
+
+def test_a_restart_is_healthy_again_with_a_new_epoch(running: Compose) -> None:
+    before = running.get_json("/feeds/server/tail.json")["epoch"]
+    running("restart")
+    assert running.up() < UP_WITHIN_S
+    assert running.get_json("/feeds/server/tail.json")["epoch"] != before
+
+
+def test_a_killed_container_starts_again(running: Compose) -> None:
+    docker("kill", running.container["Id"])
+    running("start")
+    assert running.up() < UP_WITHIN_S
+    assert running.get("/")[0] == 200

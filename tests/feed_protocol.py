@@ -1,0 +1,224 @@
+"""The feed's protocol, played out: a real hub and publisher, a real file system, and readers that ask at any moment.
+
+The reader is exchangeable: the model below, or the one that runs in browsers (tests/browser).
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from unittest import mock
+
+from hypothesis import strategies as st
+
+from app.hub import Hub
+from app.journal import MemoryJournal
+from app.publisher import Feed, Publisher
+
+SERIES = ("a", "b")
+Columns = dict[str, list[list[float]]]  # series -> [t, v]
+
+
+class Reader(Protocol):
+    """What a page does with a feed's files, without the network."""
+
+    def take(self, tail: dict[str, Any]) -> str:
+        """Take a tail; returns "window" when window.json must be fetched."""
+
+    def replace(self, window: dict[str, Any]) -> None:
+        """Take a window.json."""
+
+    def columns(self) -> Columns:
+        """What is drawn."""
+
+    def position(self) -> tuple[str | None, int]:
+        """The epoch and the cursor."""
+
+
+class ModelReader:
+    """A reader in the fewest words, after the rules of the feed."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.epoch: str | None = None
+        self.cursor = -1
+        self.drawn: Columns = {}
+
+    def take(self, tail: dict[str, Any]) -> str:
+        if tail["epoch"] != self.epoch or self.cursor < tail["from"]:
+            return "window"
+        if tail["to"] < self.cursor:
+            return "old"
+        drawn = {name: [list(t), list(v)] for name, (t, v) in self.drawn.items()}
+        for one in tail["series"]:
+            rows = list(zip(*drawn[one["name"]], strict=True))
+            rows += [
+                (time, value)
+                for seq, time, value in zip(one["seq"], one["t"], one["v"], strict=True)
+                if seq > self.cursor
+            ]
+            rows.sort(key=lambda row: row[0])
+            drawn[one["name"]] = [list(column) for column in zip(*rows[-self.size :], strict=True)] or [[], []]
+        self.drawn, self.cursor = drawn, tail["to"]
+        return "fresh"
+
+    def replace(self, window: dict[str, Any]) -> None:
+        self.epoch, self.cursor = window["epoch"], window["to"]
+        self.drawn = {one["name"]: [one["t"], one["v"]] for one in window["series"]}
+
+    def columns(self) -> Columns:
+        return self.drawn
+
+    def position(self) -> tuple[str | None, int]:
+        return self.epoch, self.cursor
+
+
+@dataclass(frozen=True)
+class Append:
+    series: str
+    count: int
+    step: int  # ms from one sample's time to the next; below 0: they come late
+
+
+@dataclass(frozen=True)
+class Publish:
+    after_s: float
+
+
+@dataclass(frozen=True)
+class Poll:
+    reader: int
+    stale: int  # how many tails ago the copy was made that it gets
+
+
+@dataclass(frozen=True)
+class Restart:
+    pass
+
+
+Step = Append | Publish | Poll | Restart
+
+
+def steps(*, late: bool) -> st.SearchStrategy[list[Step]]:
+    """Any interleaving of writes, bursts, restarts, and readers that poll, sleep, or get an older copy."""
+    time_steps = st.integers(-3, 3) if late else st.integers(0, 3)
+    counts = st.integers(1, 30) | st.sampled_from([100, 2500])
+    return st.lists(
+        st.builds(Append, st.sampled_from(SERIES), counts, time_steps)
+        | st.builds(Publish, st.sampled_from([0.5, 3.0, 6.0, 11.0]))
+        | st.builds(Poll, st.integers(0, 1), st.sampled_from([0, 0, 0, 1, 2]))
+        | st.just(Restart()),
+        max_size=40,
+    )
+
+
+class Play:
+    """One run: asserts after every poll that a reader has no hole, no repeat, and nothing out of order."""
+
+    def __init__(self, folder: Path, window: int, make_reader: Callable[[int], Reader], between: list[int]) -> None:
+        self.folder = folder
+        self.window = window
+        self.readers = [make_reader(window), make_reader(window)]
+        self.between = between  # which reader polls after each replaced file; -1: none
+        self.now = 1000.0
+        self.time_ms = 10**12
+        self.tails: list[bytes] = []
+        self.open()
+
+    def open(self) -> None:
+        self.hub = Hub(MemoryJournal(), window=self.window, max_series=10)
+        self.hub.declare(SERIES)
+        self.publisher = Publisher(
+            self.hub, self.folder / "feeds", {"x": SERIES}, build="b", publish_ms=500, poll_ms=2000
+        )
+        self.feed: Feed = self.publisher._feeds[0]
+        with mock.patch.object(self.publisher, "_thread"):  # the rounds are called here, by the steps
+            self.publisher.start()
+
+    def run(self, steps: list[Step]) -> None:
+        for step in steps:
+            match step:
+                case Append(series, count, step_ms):
+                    batch: list[tuple[str, int, float | None]] = []
+                    for _ in range(count):
+                        self.time_ms += step_ms
+                        batch.append((series, self.time_ms, float(self.hub.newest + len(batch) + 1)))
+                    self.hub.append(batch)
+                case Publish(after_s):
+                    self.now += after_s
+                    self.publish()
+                case Poll(reader, stale):
+                    self.poll(reader, stale)
+                case Restart():
+                    self.open()
+        self.now += 6
+        self.publish()
+        for reader in (0, 1):
+            self.poll(reader, 0)
+            self.poll(reader, 0)
+            snapshot = self.hub.snapshot(SERIES)
+            assert self.readers[reader].position() == (self.hub.epoch, snapshot.to)
+            self.check(self.readers[reader])
+
+    def publish(self) -> None:
+        replace = self.publisher._replace
+
+        def replace_then_poll(feed: Feed, file: str, body: bytes) -> None:
+            replace(feed, file, body)
+            if self.between and (reader := self.between.pop()) >= 0:
+                self.poll(reader, 0)
+
+        with mock.patch.object(self.publisher, "_replace", replace_then_poll):
+            self.publisher.publish(self.feed)
+        tail = (self.folder / "feeds/x/tail.json").read_bytes()
+        if not self.tails or self.tails[-1] != tail:
+            self.tails.append(tail)
+
+    def poll(self, number: int, stale: int) -> None:
+        reader = self.readers[number]
+        body = (self.folder / "feeds/x/tail.json").read_bytes()
+        if stale and len(self.tails) > stale:
+            body = self.tails[-1 - stale]
+        tail = json.loads(body)
+        before = reader.position()
+        if reader.take(tail) == "window":
+            window = json.loads((self.folder / "feeds/x/window.json").read_bytes())
+            assert window["epoch"] != tail["epoch"] or window["to"] >= tail["from"] or stale
+            if window["epoch"] != tail["epoch"]:
+                return
+            reader.replace(window)
+            reader.take(tail)
+        epoch, cursor = reader.position()
+        assert epoch != before[0] or cursor >= before[1], "a cursor went back"
+        self.check(reader)
+
+    def check(self, reader: Reader) -> None:
+        epoch, cursor = reader.position()
+        if epoch != self.hub.epoch:
+            return
+        for one in self.hub.snapshot(SERIES).series:
+            t, v = reader.columns().get(one.name, [[], []])
+            assert t == sorted(t), "a line runs backwards"
+            assert len(set(v)) == len(v), "a sample was drawn twice"
+            expected = {seq for seq in one.columns.seq if seq <= cursor}
+            assert expected <= {int(value) for value in v}, "a hole"
+            assert all(value <= cursor for value in v), "a number before a smaller one"
+            assert len(v) <= self.window
+
+
+def play(window: int, make_reader: Callable[[int], Reader], steps: list[Step], between: list[int]) -> None:
+    """Play *steps* in a fresh folder, with the publisher's clock held in hand."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = {"play": 1000.0}
+        with mock.patch("app.publisher.monotonic", lambda: clock["play"]):
+            one = Play(Path(folder), window, make_reader, list(between))
+            run = one.publish
+
+            def publish() -> None:
+                clock["play"] = one.now
+                run()
+
+            one.publish = publish  # type: ignore[method-assign]
+            one.run(steps)

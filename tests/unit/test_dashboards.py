@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from app.dashboards import SHIPPED, Dashboard, load_dashboards
+from app.themes import themes
+
+GOOD = """
+from bokeh.plotting import figure
+from app.dashboards import dashboard, live, sampler
+
+@sampler("{series}", every_s=2)
+def value():
+    return 1
+
+@dashboard(title="{title}")
+def draw():
+    "What it shows."
+    plot = figure()
+    source = live("{series}")
+    plot.line("t", "v", source=source)
+    plot.scatter("t", "v", source=source)
+    plot.step("t", "v", source=live("{series}"))
+    plot.vbar("t", top="v", width=1, source=live("{series}.bars"))
+    plot.varea("t", y1=0, y2="v", source=live("{series}.area"))
+    return plot
+"""
+
+
+def load(*folders: Path) -> dict[str, Dashboard]:
+    return load_dashboards(folders, themes(), window=500)
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def test_a_file_becomes_a_dashboard_with_its_series_samplers_and_a_document_a_theme(tmp_path: Path) -> None:
+    write(tmp_path, "orders.py", GOOD.format(series="orders.waiting", title="Orders"))
+    one = load(tmp_path)["orders"]
+    assert (one.title, one.description, one.problem) == ("Orders", "What it shows.", "")
+    assert one.series == ("orders.waiting", "orders.waiting.area", "orders.waiting.bars")
+    assert [sampler.names for sampler in one.samplers] == [("orders.waiting",)]
+    assert one.bokehjs == ("bokeh.min.js",)
+    assert sorted(one.documents) == ["dark", "light"]
+
+
+def test_live_sources_know_their_feed_and_their_size(tmp_path: Path) -> None:
+    write(tmp_path, "orders.py", GOOD.format(series="s", title="Orders"))
+    document = load(tmp_path)["orders"].documents["light"].decode()
+    assert document.count('"app.live.LiveSource"') == 4
+    assert document.count('"data_url":"feeds/orders/"') == 4
+    assert document.count('"max_size":500') == 4
+
+
+def test_keys_of_a_document_keep_their_order_so_that_definitions_precede_references(tmp_path: Path) -> None:
+    write(tmp_path, "orders.py", GOOD.format(series="s", title="Orders"))
+    item = json.loads(load(tmp_path)["orders"].documents["light"])
+    assert list(item["doc"]) != sorted(item["doc"])
+
+
+def test_the_files_of_widgets_and_tables_are_loaded_where_they_are_needed(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "table.py",
+        "from bokeh.models import DataTable, TableColumn\n"
+        "from app.dashboards import dashboard, live\n"
+        "@dashboard(title='T')\n"
+        "def draw():\n    return DataTable(source=live('a'), columns=[TableColumn(field='v')])\n",
+    )
+    assert load(tmp_path)["table"].bokehjs == ("bokeh.min.js", "bokeh-widgets.min.js", "bokeh-tables.min.js")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("import nothing_of_that_name", "line 1: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("x = 1\nx +", "line 2: SyntaxError"),
+        ("x = 1", "a dashboard file has one function marked @dashboard(title=...), this one has 0"),
+        ("raise SystemExit(1)", "it ends the process"),
+        ("open('/etc/tidegauge/secret')", "line 1: FileNotFoundError: [Errno 2] No such file or directory: 'secret'"),
+        (
+            "from app.dashboards import dashboard\n@dashboard(title='x')\ndef draw():\n    return 5\n",
+            "TypeError: draw() returned int, expected a Bokeh figure or layout",
+        ),
+        (
+            "from app.dashboards import dashboard\n@dashboard(title='x')\ndef draw():\n    1 / 0\n",
+            "line 4: ZeroDivisionError: division by zero",
+        ),
+        (
+            "from app.dashboards import sampler\n@sampler('a', every_s=0)\ndef s(): ...\n",
+            "every_s must be at least 0.1",
+        ),
+        ("from app.dashboards import sampler\n@sampler\ndef s(): ...\n", "TypeError"),
+    ],
+)
+def test_a_broken_file_is_one_dashboard_with_its_problem_and_breaks_no_other(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    write(tmp_path, "broken.py", text)
+    write(tmp_path, "good.py", GOOD.format(series="s", title="Good"))
+    found = load(tmp_path)
+    assert problem in found["broken"].problem
+    assert found["broken"].samplers == ()
+    assert found["good"].problem == ""
+
+
+def test_a_name_that_is_no_url_a_subfolder_and_a_clash_are_refused_by_name(tmp_path: Path) -> None:
+    text = GOOD.format(series="s", title="One")
+    write(tmp_path / "one", "orders.py", text)
+    write(tmp_path / "one", "My Orders.py", text)
+    write(tmp_path / "one/more", "deep.py", text)
+    write(tmp_path / "two", "orders.py", text)
+    problems = {one.title: one.problem for one in load(tmp_path / "one", tmp_path / "two").values()}
+    assert problems["One"] == ""
+    assert "becomes a URL" in problems["My Orders.py"]
+    assert "is a folder" in problems["more"]
+    assert "is taken by a file of the same name in another folder" in problems["orders.py"]
+
+
+def test_two_samplers_of_one_series_clash(tmp_path: Path) -> None:
+    write(tmp_path, "one.py", GOOD.format(series="s", title="One"))
+    write(tmp_path, "two.py", GOOD.format(series="s", title="Two"))
+    found = load(tmp_path)
+    assert found["one"].problem == ""
+    assert found["two"].problem == "its sampler of 's' clashes with the one in one.py"
+    assert found["two"].samplers == ()
+
+
+def test_files_and_folders_that_begin_with_an_underscore_are_the_users_own_modules(tmp_path: Path) -> None:
+    write(tmp_path, "_shop_of_this_test.py", "TITLE = 'Shop'")
+    text = "from _shop_of_this_test import TITLE\n" + GOOD.format(series="s", title="x")
+    write(tmp_path, "orders.py", text.replace('title="x"', "title=TITLE"))
+    found = load(tmp_path)
+    assert [(one.name, one.title) for one in found.values()] == [("orders", "Shop")]
+
+
+def test_the_shipped_dashboards_are_well() -> None:
+    found = load(SHIPPED)
+    assert {name: one.problem for name, one in found.items()} == {"exponential": "", "server": ""}
+
+
+def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_reload(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "from app.dashboards import *; from app.dashboards import SHIPPED; from app.themes import themes; import hashlib;"
+        "print([hashlib.md5(b''.join(d.documents.values())).hexdigest()"
+        " for d in load_dashboards([SHIPPED], themes(), window=9).values()])"
+    )
+    runs = {subprocess.check_output([sys.executable, "-c", code], cwd=SHIPPED.parent) for _ in range(2)}
+    assert len(runs) == 1

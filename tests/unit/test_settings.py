@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from app.errors import SettingsRefused
+from app.settings import Settings, describe, load_settings
+
+
+def test_defaults_hold_without_an_environment() -> None:
+    assert load_settings({}) == Settings()
+
+
+def test_the_environment_comes_before_the_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text("TIDEGAUGE_WINDOW=50\nTIDEGAUGE_POLL_MS=500\n")
+    settings = load_settings({"TIDEGAUGE_SETTINGS": str(file), "TIDEGAUGE_WINDOW": "60"})
+    assert (settings.window, settings.poll_ms) == (60, 500)
+
+
+def test_a_setting_may_come_from_a_secret_file(tmp_path: Path) -> None:
+    secret = tmp_path / "hosts"
+    secret.write_text("live.example.org\n")
+    assert load_settings({"TIDEGAUGE_HOSTS_FILE": str(secret)}).accepted_hosts == {"live.example.org"}
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    assert load_settings({"TIDEGAUGE_WINDOW": ""}).window == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "would_do"),
+    [
+        ("TIDEGAUGE_WINDOW", "many", "valid integer"),
+        ("TIDEGAUGE_WINDOW", "9", "greater than or equal to 10"),
+        ("TIDEGAUGE_MAX_SERIES", "0", "greater than or equal to 1"),
+        ("TIDEGAUGE_PUBLISH_MS", "1.5", "valid integer"),
+        ("TIDEGAUGE_POLL_MS", "99999", "less than or equal to 60000"),
+        ("TIDEGAUGE_HOSTS", "https://live.example.org/", "host names separated by commas"),
+        ("TIDEGAUGE_DASHBOARDS", "/not/there", "a folder that exists"),
+        ("TIDEGAUGE_WINDWO", "5", "the settings are TIDEGAUGE_WINDOW, "),
+        ("TIDEGAUGE_SETTINGS", "/not/there", "a readable text file"),
+        ("TIDEGAUGE_HOSTS_FILE", "/not/there", "a readable text file"),
+    ],
+)
+def test_a_bad_setting_is_refused_with_its_name_its_value_and_what_would_do(
+    name: str, value: str, would_do: str
+) -> None:
+    with pytest.raises(SettingsRefused) as raised:
+        load_settings({name: value})
+    (refused,) = raised.value.refused
+    assert (refused.name, refused.value) == (name, value)
+    assert would_do in refused.would_do
+
+
+def test_all_refused_settings_are_named_at_once() -> None:
+    with pytest.raises(SettingsRefused) as raised:
+        load_settings({"TIDEGAUGE_WINDOW": "x", "TIDEGAUGE_POLL_MS": "y"})
+    assert {refused.name for refused in raised.value.refused} == {"TIDEGAUGE_WINDOW", "TIDEGAUGE_POLL_MS"}
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    assert describe(Settings()).count("TIDEGAUGE_") == len(Settings.model_fields)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,12 +144,9 @@ def test_the_shipped_dashboards_are_well() -> None:
     assert {name: one.problem for name, one in found.items()} == {"exponential": "", "server": ""}
 
 
-def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_reload(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
+def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_reload() -> None:
     code = (
-        "from app.dashboards import *; from app.dashboards import SHIPPED; from app.themes import themes; import hashlib;"
+        "import hashlib; from app.dashboards import SHIPPED, load_dashboards; from app.themes import themes;"
         "print([hashlib.md5(b''.join(d.documents.values())).hexdigest()"
         " for d in load_dashboards([SHIPPED], themes(), window=9).values()])"
     )

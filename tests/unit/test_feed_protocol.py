@@ -1,4 +1,4 @@
-"""Any interleaving of writes, restarts, bursts and sleeping readers: no hole, no repeat, no number before a smaller one."""
+"""Any interleaving of writes, restarts, bursts and sleeping readers: no hole, no repeat, nothing out of order."""
 
 from feed_protocol import ModelReader, Step, play, steps
 from hypothesis import HealthCheck, given, settings

@@ -29,7 +29,7 @@ def test_samples_are_numbered_from_one_across_series() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "12", b"1", [], object(), 1j])
 def test_what_is_no_sample_is_refused_by_name_and_nothing_of_the_batch_is_kept(value: float) -> None:
     hub = make_hub()
-    with pytest.raises(BadSample, match="room was given .* Give a finite number, or None for a gap"):
+    with pytest.raises(BadSample, match=r"room was given .* Give a finite number, or None for a gap"):
         hub.append([("fine", 1, 1.0), ("room", 1, value)])
     assert (len(hub), hub.newest) == (0, 0)
 

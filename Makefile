@@ -1,0 +1,37 @@
+# Every target does its own set-up and needs nothing before it. `make serve PORT=18080` takes another port.
+PORT ?= 8080
+BIN := .venv/bin
+export TIDEGAUGE_PORT := $(PORT)
+
+.PHONY: serve stop reload test bench lock develop
+
+serve: ## the product without Docker: a real Apache on this host
+	@apache/serve start
+
+stop:
+	@apache/serve stop
+
+reload: ## take changed code, dashboards and packages, without a failed request
+	@apache/serve reload
+
+develop:
+	@apache/serve develop
+
+test: develop ## every check and every test that can run here; pytest's closing line is the last
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache >/dev/null
+	$(BIN)/codespell
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck apache/serve apache/httpd-foreground .ci/run
+	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
+
+bench: develop ## the measured comparisons; writes bench/results.json
+	@env -u TIDEGAUGE_PORT $(BIN)/python -m bench
+
+lock: develop ## pin every package anew, with its hash
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group build -o requirements/build.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --group apache -o requirements/serve.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --group apache --group dev -o requirements/dev.txt

@@ -1,0 +1,93 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app import house as house_module
+from app.house import House
+from app.settings import Settings
+
+
+def test_a_well_house_is_live_and_ready(client: FlaskClient) -> None:
+    assert client.get("/health/live").json == {"status": "pass"}
+    assert client.get("/health/ready").json == {"status": "pass", "reasons": []}
+
+
+def test_health_has_the_epoch_and_counts(client: FlaskClient, house: House) -> None:
+    answer = client.get("/health").json
+    assert answer is not None
+    assert (answer["status"], answer["epoch"]) == ("pass", house.hub.epoch)
+    assert answer["dashboards"] == 2
+    assert answer["series"] == len(house.hub)
+
+
+def test_versions_are_told_to_loopback_only(client: FlaskClient) -> None:
+    def versions(address: str, **headers: str) -> bool:
+        answer = client.get("/health", environ_overrides={"REMOTE_ADDR": address}, headers=headers)
+        return "versions" in (answer.json or {})
+
+    assert versions("127.0.0.1")
+    assert not versions("192.0.2.1")
+    assert not versions("127.0.0.1", **{"X-Forwarded-For": "192.0.2.1"})
+
+
+def test_a_lock_that_cannot_be_obtained_makes_it_unready_and_not_dead(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house_module, "LOCK_S", 0.05)
+    with house.hub.lock_within(1):
+        answer = client.get("/health/ready")
+        assert client.get("/health/live").status_code == 200
+    assert answer.status_code == 503
+    assert answer.json == {"status": "fail", "reasons": ["the hub's lock was not obtained in 0.05 s"]}
+
+
+def test_a_silent_publisher_and_silent_samplers_make_it_unready(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
+) -> None:
+    house.stop()
+    monkeypatch.setattr(house_module, "SILENT_S", 0.1)
+    eventually(lambda: len(client.get("/health/ready").json["reasons"]) == 2)  # type: ignore[index]
+    reasons = client.get("/health/ready").json["reasons"]  # type: ignore[index]
+    assert reasons[0].startswith("the publisher has been silent for")
+    assert reasons[1].startswith("all samplers have been silent for")
+
+
+def test_several_processes_are_refused_with_their_reason(client: FlaskClient) -> None:
+    for url in ("/", "/health/ready", "/dashboard/server/", "/health"):
+        answer = client.get(url, environ_overrides={"wsgi.multiprocess": True})
+        assert answer.status_code == 503
+        assert "must have no processes=" in answer.text
+        assert answer.headers["Retry-After"]
+    assert client.get("/health/live", environ_overrides={"wsgi.multiprocess": True}).status_code == 200
+
+
+def test_a_forked_worker_is_refused_with_its_reason(client: FlaskClient, house: House) -> None:
+    house.pid = os.getppid()
+    answer = client.get("/")
+    assert answer.status_code == 503
+    assert f"forked from the process {os.getppid()}" in answer.text
+
+
+def test_an_application_that_nobody_started_says_how_to(tmp_path: Path) -> None:
+    answer = create_app(Settings(run=str(tmp_path))).test_client().get("/")
+    assert answer.status_code == 503
+    assert "has not been started" in answer.text
+
+
+def test_a_second_process_on_the_run_folder_is_refused_with_the_holders_pid_and_takes_over_when_it_ends(
+    app: Flask, settings: Settings, eventually: Callable[..., None]
+) -> None:
+    second = create_app(settings)
+    house: House = second.extensions["house"]
+    house.start()
+    answer = second.test_client().get("/health/ready")
+    assert answer.status_code == 503
+    assert f"the process {os.getpid()} already serves from this run folder" in answer.text
+    app.extensions["house"].stop()
+    eventually(lambda: second.test_client().get("/health/ready").status_code == 200)
+    house.stop()

@@ -1,0 +1,104 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.house import House
+from app.settings import Settings
+
+
+def test_the_front_page_lists_the_dashboards(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert '<a href="./dashboard/">Exponential</a>' in page
+    assert '<a href="./dashboard/server/">This server</a>' in page
+
+
+def test_a_page_refers_to_nothing_but_relative_urls_with_integrity(client: FlaskClient) -> None:
+    page = client.get("/dashboard/server/").text
+    urls = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert urls
+    assert all(url.startswith("../../") for url in urls)
+    scripts = re.findall(r"<script [^>]*>", page)
+    assert len(scripts) == 4
+    assert all('integrity="sha384-' in script for script in scripts)
+
+
+def test_every_script_of_a_page_is_there_and_kept_for_ever(client: FlaskClient) -> None:
+    for url in re.findall(r'(?:src|href)="\.\./\.\./(static/[^"]*)"', client.get("/dashboard/server/").text):
+        answer = client.get(f"/{url}")
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "max-age=31536000, immutable")
+
+
+def test_the_integrity_of_bokehjs_is_the_one_that_its_wheel_names(house: House) -> None:
+    import bokeh
+
+    hashes = json.loads((Path(bokeh.__file__).parent / "_sri" / f"{bokeh.__version__}.json").read_text())
+    ours = house.assets["bokeh.min.js"].integrity
+    assert ours == "sha384-" + hashes[f"bokeh-{bokeh.__version__}.min.js"]
+
+
+def test_each_page_view_has_its_own_style_nonce(client: FlaskClient) -> None:
+    first, second = (client.get("/dashboard/server/") for _ in range(2))
+    nonces = [re.findall(r"'nonce-([^']+)'", page.headers["Content-Security-Policy"])[0] for page in (first, second)]
+    assert nonces[0] != nonces[1]
+    assert f'nonce="{nonces[0]}"' in first.text
+    assert first.headers["Cache-Control"] == "no-store"
+
+
+def test_documents_differ_by_theme_and_are_not_sent_again(client: FlaskClient) -> None:
+    light, dark = (client.get(f"/dashboard/server/document.json?theme={theme}") for theme in ("light", "dark"))
+    assert light.data != dark.data
+    again = client.get("/dashboard/server/document.json", headers={"If-None-Match": light.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_the_tutorials_endpoint_counts_up_by_one_a_request(client: FlaskClient) -> None:
+    assert [client.post("/data/").json for _ in range(3)] == [{"x": [n], "y": [2**n]} for n in (1, 2, 3)]
+
+
+def test_the_tutorials_numbers_stay_finite_for_ever(client: FlaskClient, house: House) -> None:
+    house.tutorial.add(1021)
+    assert [client.post("/data/").json for _ in range(3)] == [
+        {"x": [1022], "y": [2.0**1022]},
+        {"x": [1023], "y": [2.0**1023]},
+        {"x": [1024], "y": [2.0**1023]},
+    ]
+    house.tutorial.add(10**8)
+    assert client.post("/data/").json == {"x": [100001025], "y": [2.0**1023]}
+
+
+def test_the_tutorials_dashboard_has_one_address(client: FlaskClient) -> None:
+    answer = client.get("/dashboard/exponential/")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "../")
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/server"])
+def test_no_redirect_repeats_the_host(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Host": "attacker"})
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"{path}/")
+    assert "attacker" not in answer.text
+
+
+def test_the_prefix_without_its_slash_leads_to_the_front_page(client: FlaskClient) -> None:
+    answer = client.get("", environ_overrides={"SCRIPT_NAME": "/apps/live", "PATH_INFO": ""})
+    assert (answer.status_code, answer.headers["Location"]) == (308, "live/")
+
+
+def test_a_broken_dashboard_is_a_card_with_its_error_and_a_page_that_says_so(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "broken.py").write_text("import <b>")
+    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(mine)))
+    house: House = app.extensions["house"]
+    house.start()
+    client = app.test_client()
+    assert "line 1: SyntaxError" in client.get("/").text
+    answer = client.get("/dashboard/broken/")
+    assert answer.status_code == 500
+    assert "The dashboard 'broken' cannot be shown: line 1: SyntaxError" in answer.json["detail"]  # type: ignore[index]
+    assert client.get("/dashboard/server/").status_code == 200
+    assert "dashboard broken: line 1: SyntaxError" in client.get("/health").json["troubles"][0]  # type: ignore[index]
+    house.stop()

@@ -72,8 +72,9 @@ def _check_request() -> Response | None:
 
 def _finish(response: Response) -> Response:
     if location := response.headers.get("Location"):
-        parts = urlsplit(location)
-        response.headers["Location"] = parts._replace(scheme="", netloc="").geturl()
+        # Werkzeug's own redirects repeat the Host header, in their text, too.
+        response.headers["Location"] = urlsplit(location)._replace(scheme="", netloc="").geturl()
+        response.set_data(b"")
     response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")

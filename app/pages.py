@@ -2,8 +2,7 @@
 
 import secrets
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
@@ -37,10 +36,8 @@ def front() -> Response:
 
 @blueprint.get("/dashboard/", defaults={"name": TUTORIAL})
 @blueprint.get("/dashboard/<name>/")
-def dashboard(name: str) -> AnyResponse:
+def dashboard(name: str) -> Response:
     """Send a dashboard's page; its figures and numbers are fetched by the page itself."""
-    if name == TUTORIAL and request.path != "/dashboard/":
-        return redirect("../", 301)
     house = current_house()
     nonce = secrets.token_urlsafe(16)
     one = _dashboard(name)

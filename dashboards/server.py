@@ -58,7 +58,7 @@ PLOTS = {
     "cpu": [("process.cpu", "Python: CPU, share of one core")],
     "memory": [("process.memory", "Python: resident memory")],
 }
-FORMATS = {"process.cpu": "0%", "process.memory": "0 b"}
+FORMATS = {"process.cpu": "0.0%", "process.memory": "0 b"}
 
 
 @dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))
@@ -71,7 +71,7 @@ def plot(series, title):
     one = figure(title=title, x_axis_type="datetime", height=230, min_width=340, x_axis_label="UTC")
     one.sizing_mode = "stretch_width"
     one.y_range.start = 0
-    one.yaxis.formatter = NumeralTickFormatter(format=FORMATS.get(series, "0,0.[0]"))
+    one.yaxis.formatter = NumeralTickFormatter(format=FORMATS.get(series, "0,0.[000]"))
     source = live(series)
     one.line("t", "v", source=source, line_width=2)
     one.scatter("t", "v", source=source, size=3)

@@ -6,8 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
-from tests.container.engine import Compose, copy_clone, free_port, run
+from container_engine import Compose, copy_clone, free_port, run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

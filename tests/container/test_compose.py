@@ -8,8 +8,7 @@ from socket import create_connection
 from time import monotonic
 
 import pytest
-
-from tests.container.engine import Compose, docker
+from container_engine import Compose, docker
 
 UP_WITHIN_S = 15  # of the image being there
 

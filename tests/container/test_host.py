@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.container.engine import copy_clone, docker, run
+from container_engine import copy_clone, docker, run
 
 SERVED = "http://127.0.0.1:18080"
 

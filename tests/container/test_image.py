@@ -5,8 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 import pytest
-
-from tests.container.engine import Compose, docker, run
+from container_engine import Compose, docker, run
 
 ADDED_MB = 225  # measured: 200, see the layers in Dockerfile; Debian's own base comes on top
 

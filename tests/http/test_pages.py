@@ -72,7 +72,7 @@ def test_the_tutorials_numbers_stay_finite_for_ever(client: FlaskClient, house: 
 
 def test_the_tutorials_dashboard_has_one_address(client: FlaskClient) -> None:
     answer = client.get("/dashboard/exponential/")
-    assert (answer.status_code, answer.headers["Location"]) == (301, "../")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/dashboard/")
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/server"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+import served
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -73,3 +74,11 @@ def house(app: Flask) -> House:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[served.Served]:
+    """A real Apache with mod_wsgi, on this host, by the host way's own commands."""
+    one = served.start()
+    yield one
+    served.stop(one)

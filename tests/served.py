@@ -1,0 +1,117 @@
+"""A real Apache on this host: what `make serve` does, on a free port."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The server, and how to ask it."""
+
+    port: int
+    environ: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def run(self) -> Path:
+        return Path(self.environ["TIDEGAUGE_RUN"])
+
+    @property
+    def daemon_pid(self) -> int:
+        return int((self.run / "daemon.pid").read_text())
+
+    def command(self, action: str) -> str:
+        """Run `apache/serve ACTION`; returns what it says, or fails with it."""
+        done = subprocess.run([ROOT / "apache/serve", action], env=self.environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        """Ask once, on a connection of its own. Header names are written with `_` for `-`."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, sent)
+            answer: HTTPResponse = connection.getresponse()
+            return Answer(answer.status, dict(answer.headers), answer.read())
+        finally:
+            connection.close()
+
+    def raw(self, request: bytes) -> bytes:
+        """Send bytes as they are and return the whole answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(request)
+            received = b""
+            while part := connection.recv(65536):
+                received += part
+            return received
+
+    def is_ready(self) -> bool:
+        try:
+            return self.ask("/health/ready").status == 200
+        except OSError:
+            return False
+
+    def wait_ready(self, within_s: float = 20.0) -> None:
+        deadline = monotonic() + within_s
+        while not self.is_ready():
+            assert monotonic() < deadline, f"not ready within {within_s} s"
+            sleep(0.05)
+
+
+def free_ports() -> int:
+    """Return a port that is free, and so is the next: mod_status's."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
+
+
+def start() -> Served:
+    """Start a server as `make serve` does, with everything of its own."""
+    port = free_ports()
+    run = Path("/dev/shm") / f"tidegauge-test-{port}"  # noqa: S108 - tmpfs, as the product wants it
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGAUGE_")}
+    served = Served(port, environ | {"TIDEGAUGE_PORT": str(port), "TIDEGAUGE_RUN": str(run)})
+    served.command("start")
+    return served
+
+
+def stop(served: Served) -> None:
+    """Stop it and remove what it made."""
+    served.command("stop")
+    shutil.rmtree(served.run, ignore_errors=True)
+    if os.geteuid() == 0:
+        shutil.rmtree(f"/opt/tidegauge/{served.port}", ignore_errors=True)
+        Path(f"/var/log/tidegauge-{served.port}.log").unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from served import Served
+
+MEMORY = "process.memory"
+Open = Callable[..., Any]
+Eventually = Callable[..., None]
+
+
+def test_a_page_draws_moves_complains_of_nothing_and_asks_no_other_host(
+    server: Served, open_tab: Open, eventually: Eventually
+) -> None:
+    tab = open_tab("dashboard/server/")
+    before = len(tab.points(MEMORY))
+    tab.page.wait_for_timeout(9000)
+    assert len(tab.points(MEMORY)) >= before + 3
+    assert tab.state() == "live"
+    assert tab.page.locator("#figures canvas").count() >= 7
+    assert tab.complaints == []
+    assert [url for url in tab.urls if not url.startswith((server.url, "data:", "blob:"))] == []
+    polls = [url for url in tab.urls if url.endswith("tail.json")]
+    assert 3 <= len(polls) <= 7  # one poller for the sources of seven plots
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1300])
+def test_a_page_fits_its_screen_in_light_and_dark(open_tab: Open, scheme: str, width: int) -> None:
+    tab = open_tab("dashboard/server/", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert any(f"theme={scheme}" in url for url in tab.urls)
+    assert tab.complaints == []
+
+
+def test_the_tutorials_plot_grows_by_its_own_ajax(open_tab: Open) -> None:
+    tab = open_tab("dashboard/")
+    tab.page.wait_for_timeout(5000)
+    script = """() => Bokeh.documents[0].all_models.size && [...Bokeh.documents[0].all_models]
+        .filter((model) => model.data_url === "../data/").map((model) => Array.from(model.data.x))[0]"""
+    x = tab.page.evaluate(script)
+    assert len(x) >= 2
+    assert x == sorted(x)
+    assert tab.complaints == []
+
+
+def test_two_viewers_see_the_same_points_and_one_that_slept_has_no_hole(open_tab: Open, eventually: Eventually) -> None:
+    awake, asleep = open_tab("dashboard/server/"), open_tab("dashboard/server/")
+    slept_at = asleep.points(MEMORY)[-1]
+    asleep.context.set_offline(True)
+    eventually(lambda: _wait(asleep) and asleep.state() == "offline", within_s=15)
+    awake.page.wait_for_timeout(12_000)
+    asleep.context.set_offline(False)
+    eventually(lambda: _wait(asleep) and asleep.state() == "live", within_s=15)
+    eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 12_000, within_s=10)
+    for series in (MEMORY, "apache.requests", "daemon.busy_threads"):
+        one, other = awake.points(series), asleep.points(series)
+        common = min(one[-1][0], other[-1][0])
+        assert [row for row in one if row[0] <= common] == [row for row in other if row[0] <= common]
+
+
+def test_a_page_says_stale_when_python_stops_and_goes_on_by_itself_in_the_new_epoch(
+    server: Served, open_tab: Open, eventually: Eventually
+) -> None:
+    tab = open_tab("dashboard/server/")
+    pid = server.daemon_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: _wait(tab) and tab.state() == "stale", within_s=30)
+        assert "newest sample" in tab.page.locator("#state span").inner_text()
+        assert len(tab.points(MEMORY)) > 0
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    server.wait_ready()
+    epoch = server.ask("/feeds/server/tail.json").json["epoch"]
+    eventually(lambda: _wait(tab) and tab.state() == "live", within_s=20)
+    eventually(lambda: _wait(tab) and tab.page.evaluate("Tidegauge.Feed.all[0].reader.epoch") == epoch, within_s=10)
+
+
+def _wait(tab: Any) -> bool:
+    tab.page.wait_for_timeout(200)  # the browser is driven from this thread alone
+    return True

@@ -101,6 +101,7 @@
         #lacking = false; // a source came too late for those
         #etag = null;
         #timer = null;
+        #started = false;
         #polling = false;
         #failures = 0; // polls that failed in a row
         #refusal = null; // "signed out" or "starting", when the last answer was that
@@ -136,6 +137,7 @@
         }
 
         start() {
+            this.#started = true;
             this.#wake();
         }
 
@@ -153,7 +155,7 @@
 
         #wake() {
             clearTimeout(this.#timer);
-            if (!document.hidden && !this.#polling) this.#poll();
+            if (this.#started && !document.hidden && !this.#polling) this.#poll();
         }
 
         async #poll() {

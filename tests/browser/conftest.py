@@ -43,7 +43,7 @@ class Tab:
 
     def open(self, path: str) -> None:
         self.page.goto(self.server.url + path)
-        self.page.wait_for_function("Bokeh.documents.length > 0")
+        self.page.locator("#figures canvas").first.wait_for(state="attached")  # wait_for_function needs eval
 
     def state(self) -> str:
         return str(self.page.locator("#state strong").inner_text())

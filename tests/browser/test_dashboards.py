@@ -11,9 +11,7 @@ Open = Callable[..., Any]
 Eventually = Callable[..., None]
 
 
-def test_a_page_draws_moves_complains_of_nothing_and_asks_no_other_host(
-    server: Served, open_tab: Open, eventually: Eventually
-) -> None:
+def test_a_page_draws_moves_complains_of_nothing_and_asks_no_other_host(server: Served, open_tab: Open) -> None:
     tab = open_tab("dashboard/server/")
     before = len(tab.points(MEMORY))
     tab.page.wait_for_timeout(9000)

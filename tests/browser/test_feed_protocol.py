@@ -11,7 +11,8 @@ from served import Served
 
 MAKE = """size => {
     window.readers ??= [];
-    const sources = Object.fromEntries(["a", "b"].map((name) => [name, new Bokeh.ColumnDataSource({data: {t: [], v: []}})]));
+    const {ColumnDataSource} = Bokeh.require("models/sources/column_data_source");
+    const sources = Object.fromEntries(["a", "b"].map((name) => [name, new ColumnDataSource({data: {t: [], v: []}})]));
     for (const source of Object.values(sources)) source.max_size = size;
     return window.readers.push({reader: new Tidegauge.Reader(), sources}) - 1;
 }"""
@@ -56,7 +57,7 @@ class BrowserReader:
 def page(browser: Browser, server: Served) -> Page:
     page = browser.new_page()
     page.goto(f"{server.url}dashboard/server/")
-    page.wait_for_function("window.Tidegauge !== undefined")
+    page.locator("#figures canvas").first.wait_for(state="attached")
     return page
 
 

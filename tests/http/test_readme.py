@@ -1,0 +1,27 @@
+import re
+from pathlib import Path
+
+from flask import Flask
+
+from app.settings import PREFIX, Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def test_the_table_of_settings_is_the_list_of_settings() -> None:
+    rows = dict(re.findall(r"^\| `(TIDEGAUGE_\w+)` \|[^|]*\| (.*) \|$", README, re.MULTILINE))
+    assert rows == {PREFIX + name.upper(): field.description for name, field in Settings.model_fields.items()}
+
+
+def test_the_defaults_in_the_table_are_the_defaults() -> None:
+    rows = dict(re.findall(r"^\| `TIDEGAUGE_(\w+)` \| `([^`]+)` \|", README, re.MULTILINE))
+    defaults = Settings().model_dump()
+    assert rows.pop("RUN") == Path(defaults["run"]).name
+    assert rows == {name: str(defaults[name.lower()]) for name in rows}
+    assert len(rows) == 6
+
+
+def test_every_route_is_in_the_table_of_urls(app: Flask) -> None:
+    routes = {re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", rule.rule) for rule in app.url_map.iter_rules()}
+    named = set(re.findall(r"`(?:GET|POST) (/[^`?]*)`", README))
+    assert routes == named

@@ -28,7 +28,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
 
 bench: develop ## the measured comparisons; writes bench/results.json
-	@env -u TIDEGAUGE_PORT $(BIN)/python -m bench
+	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
 
 lock: develop ## pin every package anew, with its hash
 	$(BIN)/pip install --quiet uv

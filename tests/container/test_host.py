@@ -29,8 +29,8 @@ def host(
 
 def processes(host: str) -> list[tuple[str, str]]:
     """The uid and the command line of every process of *host*, but for the two that keep it up."""
-    lines = docker("top", host, "-eo", "uid,args").splitlines()[1:]
-    found = [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines]
+    lines = docker("top", host, "-eo", "pid,uid,args").splitlines()[1:]  # docker itself wants the pid
+    found = [(line.split()[1], line.split(maxsplit=2)[2]) for line in lines]
     return [one for one in found if not one[1].endswith("sleep infinity")]
 
 

@@ -8,6 +8,15 @@ import pytest
 from container_engine import copy_clone, docker, run
 
 SERVED = "http://127.0.0.1:18080"
+MINE = """
+import iniconfig
+from bokeh.plotting import figure
+from app.dashboards import dashboard
+
+@dashboard(title="Mine")
+def mine():
+    return figure(title=iniconfig.__name__)
+"""
 
 
 @pytest.fixture
@@ -15,8 +24,10 @@ def host(
     engine: None,  # noqa: ARG001 -- asked for its refusal
     tmp_path: Path,
 ) -> Iterator[str]:
-    """A fresh Debian 13 with `make` and the clone below /root, which nobody else can read."""
+    """A fresh Debian 13 with `make` and the clone below /root, which nobody else can read, with a dashboard in it."""
     clone = copy_clone(tmp_path / "clone")
+    (clone / "my-dashboards" / "mine.py").write_text(MINE)
+    (clone / "my-dashboards" / "requirements.txt").write_text("iniconfig\n")
     container = docker("run", "--detach", "--init", "debian:trixie-slim", "sleep", "infinity")
     try:
         docker("exec", container, "bash", "-c", "apt-get update && apt-get install --yes --no-install-recommends make")
@@ -36,9 +47,9 @@ def processes(host: str) -> list[tuple[str, str]]:
 
 def test_make_serve_on_a_fresh_debian(host: str) -> None:
     def make(target: str) -> None:
-        status, output = run(
-            "docker", "exec", "--workdir", "/root/tidegauge", host, "make", target, "PORT=18080", within_s=500
-        )
+        mine = "TIDEGAUGE_DASHBOARDS=/root/tidegauge/my-dashboards"
+        command = ["docker", "exec", "--workdir", "/root/tidegauge", "--env", mine, host, "make", target, "PORT=18080"]
+        status, output = run(*command, within_s=500)
         assert status == 0, output[-3000:]
 
     def get(path: str) -> str:
@@ -48,7 +59,9 @@ def test_make_serve_on_a_fresh_debian(host: str) -> None:
     make("serve")
     assert "dashboard/server/" in get("/")
     assert "server" in get("/dashboard/server/")
-    assert json.loads(get("/health/ready"))["status"] == "pass"
+    assert "dashboard/mine/" in get("/")
+    health = json.loads(get("/health"))
+    assert (health["status"], health["troubles"]) == ("pass", [])
 
     served = processes(host)
     assert any("apache2" in arguments for _uid, arguments in served)

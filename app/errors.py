@@ -25,8 +25,8 @@ HTTP_ERRORS = {
     501: ("Not Implemented", "This server does not know that method.", "Use GET, HEAD or POST."),
     502: ("Bad Gateway", "The Python process ended during this request.", "Try again in a few seconds."),
     503: ("Service Unavailable", "The Python process is starting or busy.", "Try again in a few seconds."),
-    505: ("HTTP Version Not Supported", "This server does not speak that version of HTTP.", "Use HTTP/1.1."),
     504: ("Gateway Timeout", "The Python process took too long.", "Try again; the log names what was slow."),
+    505: ("HTTP Version Not Supported", "This server does not speak that version of HTTP.", "Use HTTP/1.1."),
 }
 
 

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import IO
 
@@ -48,7 +48,6 @@ class House:
         self._refusal = "it has not been started: serve it by Apache with mod_wsgi, or by `flask --app wsgi run`"
         self._lock_file: IO[str] | None = None
         self._stopping = Event()
-        self._starting = Lock()
 
     @property
     def feeds(self) -> Path:
@@ -101,27 +100,26 @@ class House:
         return True
 
     def _open(self) -> None:
-        with self._starting:
-            settings = self.settings
-            folders = [SHIPPED] + ([Path(settings.dashboards)] if settings.dashboards else [])
-            self.dashboards = load_dashboards(folders, themes(), window=settings.window)
-            self.build = self._hash()
-            feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
-            self.hub.declare(name for series in feeds.values() for name in series)
-            self._publisher = Publisher(
-                self.hub,
-                self.feeds,
-                feeds,
-                build=self.build,
-                publish_ms=settings.publish_ms,
-                poll_ms=settings.poll_ms,
-            )
-            self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
-            self._samplers.start()
-            self._publisher.start()
-            self.pid = os.getpid()
-            self.started_at = monotonic()
-            self._refusal = ""
+        settings = self.settings
+        folders = [SHIPPED] + ([Path(settings.dashboards)] if settings.dashboards else [])
+        self.dashboards = load_dashboards(folders, themes(), window=settings.window)
+        self.build = self._hash()
+        feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
+        self.hub.declare(name for series in feeds.values() for name in series)
+        self._publisher = Publisher(
+            self.hub,
+            self.feeds,
+            feeds,
+            build=self.build,
+            publish_ms=settings.publish_ms,
+            poll_ms=settings.poll_ms,
+        )
+        self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
+        self._samplers.start()
+        self._publisher.start()
+        self.pid = os.getpid()
+        self.started_at = monotonic()
+        self._refusal = ""
 
     def _hash(self) -> str:
         """A hash of what an open page was made of: it reloads itself when this changes."""

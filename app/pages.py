@@ -12,11 +12,6 @@ blueprint = Blueprint("pages", __name__)
 TUTORIAL = "exponential"
 
 
-def _page(html: str, nonce: str) -> Response:
-    headers = {"Content-Security-Policy": POLICY.format(style=f" 'nonce-{nonce}'")}
-    return Response(html, mimetype="text/html", headers=headers)
-
-
 def _dashboard(name: str) -> Dashboard:
     found = current_house().dashboards.get(name)
     if found is None:
@@ -27,11 +22,10 @@ def _dashboard(name: str) -> Dashboard:
 
 
 @blueprint.get("/")
-def front() -> Response:
+def front() -> str:
     """List the dashboards, each with its state."""
     house = current_house()
-    html = render_template("front.html", root=root(), assets=house.assets, dashboards=house.dashboards.values())
-    return _page(html, secrets.token_urlsafe(16))
+    return render_template("front.html", root=root(), assets=house.assets, dashboards=house.dashboards.values())
 
 
 @blueprint.get("/dashboard/", defaults={"name": TUTORIAL})
@@ -51,7 +45,8 @@ def dashboard(name: str) -> Response:
         document=f"dashboard/{name}/document.json",
         troubles=house.sampler_troubles(one),
     )
-    return _page(html, nonce)
+    policy = POLICY.format(style=f" 'nonce-{nonce}'")
+    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 @blueprint.get("/dashboard/<name>/document.json")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 
@@ -63,7 +63,7 @@ class SamplerState:
 
     sampler: Sampler
     called_at: float = 0.0  # monotonic, s; of the call that is under way, else 0
-    ended_at: float = 0.0  # monotonic, s; of the last call, however it ended
+    ended_at: float = field(default_factory=monotonic)  # s; of the last call, however it ended; at first, of the start
     failures: int = 0
     problem: str = ""  # why the last call failed; "" if it did not
 
@@ -126,7 +126,6 @@ class Samplers:
     def _run(self, state: SamplerState) -> None:
         every_s = state.sampler.every_s
         due = monotonic()
-        state.ended_at = due
         while not self._stop.wait(max(0.0, due - monotonic())):
             state.called_at = monotonic()
             self._call(state)

@@ -1,7 +1,6 @@
 """Readings of this very server: Apache by mod_status, the daemon process by mod_wsgi, itself by the system."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -18,12 +17,10 @@ def mod_wsgi() -> ModuleType | None:
 
     The package of that name in the virtual environment can be imported anywhere; only Apache's has a version.
     """
-    module = sys.modules.get("mod_wsgi")
-    if module is None:
-        try:
-            import mod_wsgi as module  # type: ignore[import-untyped,no-redef]
-        except ImportError:
-            return None
+    try:
+        import mod_wsgi as module  # type: ignore[import-untyped]
+    except ImportError:
+        return None
     return module if hasattr(module, "version") else None
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -11,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from served import ROOT
 
 
 class Finished(NamedTuple):
@@ -99,12 +98,6 @@ class Compose:
         assert status == 200, body
         answer: dict[str, Any] = json.loads(body)
         return answer
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def copy_clone(target: Path) -> Path:

@@ -6,7 +6,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from container_engine import Compose, copy_clone, free_port, run
+from container_engine import Compose, copy_clone, run
+from served import free_ports
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +36,7 @@ def new_compose(
 
     def make() -> Compose:
         project = f"tidegauge-test-{uuid4().hex[:8]}"
-        made.append(Compose(copy_clone(tmp_path_factory.mktemp("clone")), project, free_port()))
+        made.append(Compose(copy_clone(tmp_path_factory.mktemp("clone")), project, free_ports()))
         return made[-1]
 
     yield make

@@ -112,9 +112,9 @@ def load_dashboards(folders: Iterable[Path], themes: dict[str, Theme], *, window
     found: dict[str, Dashboard] = {}
     sampled: dict[str, str] = {}
     for path in _files(folders):
-        if path.stem in found:
+        if path.is_file() and path.stem in found:
             clash = f"the name {path.stem!r} is taken by a file of the same name in another folder: rename one"
-            one = Dashboard(f"{path.stem}-{len(found)}", path.name, problem=clash)
+            one = _unusable(path, clash)
         else:
             one = _load(path, themes, window)
         if taken := [name for each in one.samplers for name in each.names if name in sampled]:
@@ -140,12 +140,9 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
 
 def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
     if path.is_dir():
-        name = re.sub("[^a-z0-9_-]", "-", path.name.lower())
-        return Dashboard(name, path.name, problem=f"{path.name} is a folder; dashboard files lie beside it, not in it")
+        return _unusable(path, f"{path.name} is a folder; dashboard files lie beside it, not in it")
     if not URL_NAME.fullmatch(path.stem):
-        name = re.sub("[^a-z0-9_-]", "-", path.stem.lower())
-        problem = "its file name becomes a URL: use lower-case letters, digits, - and _, at most 63"
-        return Dashboard(name, path.name, problem=problem)
+        return _unusable(path, "its file name becomes a URL: use lower-case letters, digits, - and _, at most 63")
     try:
         module = _import(path)
         return _build(path.stem, module, themes, window)
@@ -154,6 +151,11 @@ def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
         return Dashboard(path.stem, path.name, problem=f"{_place(error, path)}{describe(error)}")
     except SystemExit:
         return Dashboard(path.stem, path.name, problem="it ends the process (SystemExit) instead of returning figures")
+
+
+def _unusable(path: Path, problem: str) -> Dashboard:
+    # By its whole name, with a dot or a slash in it, so that it takes no URL from a dashboard that has one.
+    return Dashboard(f"{path.name}/" if path.is_dir() else path.name, path.name, problem=problem)
 
 
 def _import(path: Path) -> ModuleType:

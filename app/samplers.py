@@ -31,8 +31,8 @@ class Sampler:
 
     @property
     def name(self) -> str:
-        """The name it is reported by: that of its function, which its file and its series lead to."""
-        return self.names[0] if len(self.names) == 1 else self.function.__name__
+        """The name it is reported by: its first series', which no other sampler has."""
+        return self.names[0]
 
     def sample(self) -> dict[str, float | None]:
         """Call the function and return a value for each name; a name it left out is a gap.

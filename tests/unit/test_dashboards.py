@@ -122,6 +122,16 @@ def test_a_name_that_is_no_url_a_subfolder_and_a_clash_are_refused_by_name(tmp_p
     assert "is taken by a file of the same name in another folder" in problems["orders.py"]
 
 
+def test_what_has_no_url_takes_no_name_from_a_dashboard_that_has_one(tmp_path: Path) -> None:
+    write(tmp_path, "my-orders.py", GOOD.format(series="s", title="Mine"))
+    write(tmp_path, "My Orders.py", "x = 1")
+    write(tmp_path, "orders.py", GOOD.format(series="o", title="Orders"))
+    write(tmp_path / "orders", "deep.py", "x = 1")
+    found = load(tmp_path)
+    assert (found["my-orders"].problem, found["orders"].problem) == ("", "")
+    assert sorted(one.title for one in found.values() if one.problem) == ["My Orders.py", "orders"]
+
+
 def test_two_samplers_of_one_series_clash(tmp_path: Path) -> None:
     write(tmp_path, "one.py", GOOD.format(series="s", title="One"))
     write(tmp_path, "two.py", GOOD.format(series="s", title="Two"))

@@ -37,6 +37,14 @@ def test_one_call_may_yield_several_named_values(result: Any) -> None:
     assert Sampler(("a", "b"), lambda: result, 1).sample() == {"a": 1.0, "b": 2.0}
 
 
+def test_a_sampler_is_reported_by_its_first_series_as_two_files_may_name_their_functions_alike() -> None:
+    def vitals() -> dict[str, float]:
+        return {}
+
+    names = {Sampler((first, "b"), vitals, 1).name for first in ("apache.a", "daemon.a")}
+    assert names == {"apache.a", "daemon.a"}
+
+
 def test_a_name_that_was_left_out_is_a_gap() -> None:
     assert Sampler(("a", "b"), lambda: {"a": 1}, 1).sample() == {"a": 1.0, "b": None}
 

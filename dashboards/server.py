@@ -71,6 +71,7 @@ def plot(series, title):
     one = figure(title=title, x_axis_type="datetime", height=230, min_width=340, x_axis_label="UTC")
     one.sizing_mode = "stretch_width"
     one.y_range.start = 0
+    one.xaxis.ticker.desired_num_ticks = 3  # more of them overlap on a phone
     one.yaxis.formatter = NumeralTickFormatter(format=FORMATS.get(series, "0,0.[000]"))
     source = live(series)
     one.line("t", "v", source=source, line_width=2)

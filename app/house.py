@@ -143,7 +143,7 @@ class House:
         """
         reason = self._refusal
         if multiprocess:
-            reason = "the server runs several processes; WSGIDaemonProcess must have no processes=, not even 1"
+            reason = "the server runs several processes; it needs a WSGIDaemonProcess without processes=, not even 1"
         elif self.pid and os.getpid() != self.pid:
             reason = f"it was forked from the process {self.pid}, which serves; do not fork workers"
         if reason:

@@ -1,92 +1,95 @@
-"""apache/tidegauge.conf in a host's own Apache, under a prefix, beside another application."""
+"""apache/tidegauge.conf in a host's own Apache: under a prefix, with two releases of mod_wsgi, and set up wrongly."""
 
-import os
 import re
-import signal
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import served
+from own_apache import Host, own_apache
 from served import Served
 
-HOST = """
-ServerRoot {folder}
-ServerName localhost
-DefaultRuntimeDir {folder}
-PidFile {folder}/apache.pid
-ErrorLog {folder}/error.log
-TypesConfig /dev/null
-Listen 127.0.0.1:{port}
-{modules}
-LoadModule wsgi_module {mod_wsgi}
-WSGISocketPrefix {folder}/wsgi
-<Directory {folder}>
-    Require all granted
-</Directory>
-WSGIScriptAlias /embedded {folder}/neighbour.wsgi
-WSGIDaemonProcess other
-WSGIScriptAlias /daemon {folder}/neighbour.wsgi process-group=other
-Define TIDEGAUGE_PREFIX /live
-Include {root}/apache/tidegauge.conf
-"""
-NEIGHBOUR = """
-def application(environ, start_response):
-    body = environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"neighbour " + body]
-"""
-MODULES = ("mpm_event", "authz_core", "alias", "allowmethods", "headers", "mime", "rewrite")
+EMBEDDED = (
+    "process-group=tidegauge application-group=%{GLOBAL}",
+    "\nWSGIPythonHome ${TIDEGAUGE_VENV}\nWSGIPythonPath ${TIDEGAUGE_ROOT}",
+)
+PROCESSES = ("WSGIDaemonProcess tidegauge threads=32", "WSGIDaemonProcess tidegauge processes={} threads=32")
 
 
-@pytest.fixture(scope="module")
-def host(server: Served) -> Iterator[Served]:
-    root = Path(f"/opt/tidegauge/{server.port}") if os.geteuid() == 0 else served.ROOT
-    venv = root / "venv" if os.geteuid() == 0 else root / ".venv"
-    folder = Path("/dev/shm") / f"tidegauge-test-host-{server.port}"  # noqa: S108 - as the run folder
-    folder.mkdir(mode=0o755)
-    (folder / "neighbour.wsgi").write_text(NEIGHBOUR)
-    port = served.free_ports()
-    modules = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES)
-    mod_wsgi = next(venv.glob("lib/python3*/site-packages/mod_wsgi/server/mod_wsgi-*.so"))
-    conf = HOST.format(folder=folder, port=port, modules=modules, mod_wsgi=mod_wsgi, root=root)
-    (folder / "httpd.conf").write_text(conf)
-    user = ["setpriv", "--reuid=tidegauge", "--regid=tidegauge", "--init-groups"] if os.geteuid() == 0 else []
-    if user:
-        subprocess.run(["chown", "-R", "tidegauge:", folder], check=True)
-    environ = {"TIDEGAUGE_ROOT": str(root), "TIDEGAUGE_VENV": str(venv), "TIDEGAUGE_RUN": str(folder)}
-    command = [*user, "/usr/sbin/apache2", "-f", str(folder / "httpd.conf"), "-DFOREGROUND"]
-    with subprocess.Popen(command, env=os.environ | environ) as apache:
-        yield replace(server, port=port, environ=environ)
-        apache.send_signal(signal.SIGTERM)
-    subprocess.run(["rm", "-r", folder], check=True)
+def debians_mod_wsgi(folder: Path) -> Path:
+    """Unpack Debian's own package, without installing it: that would change this machine's Apache."""
+    subprocess.run(["apt-get", "download", "-qq", "libapache2-mod-wsgi-py3"], cwd=folder, check=True)
+    subprocess.run(["dpkg", "-x", *folder.glob("*.deb"), folder], check=True)
+    return next(folder.glob("usr/lib/apache2/modules/mod_wsgi*.so"))
 
 
-def test_everything_works_under_a_prefix(host: Served, eventually: Callable[..., None]) -> None:
-    eventually(lambda: _status(host, "/live/health/ready") == 200, within_s=20)
+@pytest.fixture(scope="module", params=["ours", "debian's"])
+def host(
+    request: pytest.FixtureRequest,
+    server: Served,
+    require: Callable[[bool, str], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Host]:
+    mod_wsgi = None
+    if request.param != "ours":
+        require(shutil.which("apt-get") is not None, "Debian's own mod_wsgi comes by apt-get")
+        mod_wsgi = debians_mod_wsgi(tmp_path_factory.mktemp("mod_wsgi"))
+    with own_apache(server, mod_wsgi) as one:
+        yield one
+
+
+def test_everything_works_under_a_prefix(host: Host, eventually: Callable[..., None]) -> None:
+    eventually(lambda: host.status("/live/health/ready") == 200, within_s=20)
     assert host.ask("/live").headers["Location"] == "live/"
     page = host.ask("/live/dashboard/server/").body.decode()
     script = re.findall(r'src="\.\./\.\./(static/[^"]*/live\.js)"', page)[0]
     assert host.ask(f"/live/{script}").status == 200
     assert host.ask("/live/feeds/server/tail.json").json["series"]
-    assert host.ask("/live/data/", "POST").json == {"x": [1], "y": [2]}
+    assert host.ask("/live/data/", "POST").json["x"] == [host.ask("/live/data/", "POST").json["x"][0] - 1]
     assert host.ask("/live/nothing").json["instance"] == "/live/nothing"
     assert host.ask("/live/feeds/nothing/tail.json").json["status"] == 404
     assert host.ask("/live/data/", "POST", b"x").json["status"] == 413
 
 
+def test_vitals_that_the_host_cannot_give_are_named(host: Host, eventually: Callable[..., None]) -> None:
+    eventually(lambda: host.status("/live/health/ready") == 200, within_s=20)
+    page = host.ask("/live/dashboard/server/").body.decode()
+    assert "need mod_status" in page
+    is_old = host.ask("/live/health").json["versions"]["mod_wsgi"] < "6"
+    assert ("counted by mod_wsgi 6, and this one is older" in page) == is_old
+
+
 @pytest.mark.parametrize("url", ["/embedded", "/daemon"])
-def test_a_neighbour_is_left_alone(host: Served, eventually: Callable[..., None], url: str) -> None:
-    eventually(lambda: _status(host, url) == 200, within_s=20)
+def test_a_neighbour_is_left_alone(host: Host, eventually: Callable[..., None], url: str) -> None:
+    eventually(lambda: host.status(url) == 200, within_s=20)
     answer = host.ask(url, "POST", b"with a body")
     assert answer.body == b"neighbour with a body"
     assert "Content-Security-Policy" not in answer.headers
 
 
-def _status(host: Served, url: str) -> int:
-    try:
-        return host.ask(url).status
-    except OSError:
-        return 0
+@pytest.mark.parametrize("processes", [1, 2])
+def test_several_processes_are_refused_with_the_reason(server: Served, processes: int) -> None:
+    with own_apache(server, change=(PROCESSES[0], PROCESSES[1].format(processes))) as host:
+        assert "processes=" in host.ask("/live/").json["detail"]
+        assert host.status("/live/health/ready") == 503
+
+
+def test_embedded_mode_is_refused_with_the_reason(server: Served) -> None:
+    with own_apache(server, change=EMBEDDED) as host:
+        assert "it needs a WSGIDaemonProcess" in host.ask("/live/").json["detail"]
+        assert "it runs in embedded mode" in host.log
+        assert host.status("/live/health/ready") == 503
+
+
+def test_a_second_server_on_one_run_folder_is_refused_and_the_first_undisturbed(
+    server: Served, eventually: Callable[..., None]
+) -> None:
+    with own_apache(server) as first:
+        eventually(lambda: first.status("/live/health/ready") == 200, within_s=20)
+        epoch = first.ask("/live/health").json["epoch"]
+        with own_apache(server, run=first.folder) as second:
+            assert f"the process {first.daemon_pid} already serves" in second.ask("/live/").json["detail"]
+            assert "already serves" in second.log
+            assert first.ask("/live/health").json["epoch"] == epoch
+        assert first.ask("/live/feeds/server/tail.json").json["epoch"] == epoch

@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 export TIDEGAUGE_PORT := $(PORT)
 
-.PHONY: serve stop reload test bench lock develop
+.PHONY: serve stop reload install test bench lock develop
 
 serve: ## the product without Docker: a real Apache on this host
 	@apache/serve start
@@ -13,6 +13,9 @@ stop:
 
 reload: ## take changed code, dashboards and packages, without a failed request
 	@apache/serve reload
+
+install: ## code, packages and the systemd unit, without starting: for tidegauge@$(PORT) and for an Apache you have
+	@apache/serve install
 
 develop:
 	@apache/serve develop

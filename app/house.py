@@ -13,7 +13,7 @@ from app.assets import Assets
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
 from app.errors import NotServing
-from app.hub import Hub
+from app.hub import Hub, now_ms
 from app.journal import MemoryJournal
 from app.publisher import Publisher
 from app.samplers import Samplers
@@ -101,7 +101,7 @@ class House:
 
     def _open(self) -> None:
         settings = self.settings
-        folders = [SHIPPED] + ([Path(settings.dashboards)] if settings.dashboards else [])
+        folders = [folder for folder in (SHIPPED, Path(settings.dashboards)) if folder.is_dir()]
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
         self.build = self._hash()
         feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
@@ -165,6 +165,13 @@ class House:
         if self._samplers.silent_s > SILENT_S:
             reasons.append(f"all samplers have been silent for {self._samplers.silent_s:.0f} s")
         return reasons
+
+    def state(self, dashboard: Dashboard) -> dict[str, object]:
+        """Return how fresh *dashboard*'s feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""
+        newest = self.hub.newest_time(dashboard.series)
+        is_live = self._publisher is not None and self._publisher.silent_s < SILENT_S
+        age_s = None if newest is None else max(0, now_ms() - newest) // 1000
+        return {"name": "live" if is_live else "stale", "age_s": age_s}
 
     def troubles(self) -> list[str]:
         """Return what is wrong without making the house unready: dashboards and samplers, by name."""

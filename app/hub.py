@@ -185,6 +185,12 @@ class Hub:
             check_cursor(cursor, self._newest)
             return window.since(cursor), window.evicted
 
+    def newest_time(self, names: Iterable[str]) -> int | None:
+        """Return the latest time of the named series' newest samples, ms since the Unix epoch; None without any."""
+        with self._lock:
+            times = [self._windows[name].newest_time for name in names if name in self._windows]
+        return max((time for time in times if time is not None), default=None)
+
     def list(self) -> list[Newest]:
         """Return every series with its newest sample, by name."""
         with self._lock:

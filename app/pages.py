@@ -25,7 +25,7 @@ def _dashboard(name: str) -> Dashboard:
 def front() -> str:
     """List the dashboards, each with its state."""
     house = current_house()
-    return render_template("front.html", root=root(), assets=house.assets, dashboards=house.dashboards.values())
+    return render_template("front.html", root=root(), assets=house.assets, house=house)
 
 
 @blueprint.get("/dashboard/", defaults={"name": TUTORIAL})

@@ -73,6 +73,11 @@ class Window:
         return self._seq[-1] if self._seq else 0
 
     @property
+    def newest_time(self) -> int | None:
+        """The time of the newest sample by ``seq``, ms since the Unix epoch; None if there is none."""
+        return self._t[-1] if self._t else None
+
+    @property
     def evicted(self) -> int:
         """The ``seq`` of the newest sample that has left the window, 0 if none has."""
         excess = len(self._seq) - self.size

@@ -48,7 +48,9 @@ class Settings(BaseModel):
         description="host names with a dot that are answered, separated by commas;"
         " IP addresses, localhost and names without a dot always are",
     )
-    dashboards: Annotated[str, AfterValidator(_folder)] = Field("", description="folder of your own dashboard files")
+    dashboards: Annotated[str, AfterValidator(_folder)] = Field(
+        str(ROOT / "my-dashboards"), description="folder of your own dashboard files"
+    )
     run: str = Field(str(ROOT / ".run"), description="folder for feeds and the process id, best on tmpfs")
     status_url: str = Field(
         "", pattern="^(https?://.*)?$", description="Apache's mod_status, machine-readable; set by the start script"

@@ -1,13 +1,23 @@
-"""`make serve` as root on a fresh Debian: a container stands for the host, with nothing of ours in it."""
+"""The host ways as root, on a fresh Debian: a container stands for the host, with nothing of ours in it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from container_engine import copy_clone, docker, run
 
 SERVED = "http://127.0.0.1:18080"
+GET = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=9).read().decode())"
+# With systemd as the first process, and the Apache of somebody else.
+BOOTED = """
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends \\
+    apache2 ca-certificates libapache2-mod-wsgi-py3 make systemd systemd-sysv
+CMD ["/sbin/init"]
+"""
 MINE = """
 import iniconfig
 from bokeh.plotting import figure
@@ -36,6 +46,34 @@ def host(
         yield container
     finally:
         docker("rm", "--force", "--volumes", container)
+
+
+@pytest.fixture(scope="module")
+def booted(
+    engine: None,  # noqa: ARG001 -- asked for its refusal
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """A Debian 13 that was booted by systemd and runs an Apache, with `make install` done as the README has it."""
+    folder = tmp_path_factory.mktemp("booted")
+    (folder / "Dockerfile").write_text(BOOTED)
+    image = docker("build", "--quiet", str(folder))
+    needs = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"]
+    needs += [
+        "--cgroupns=host",
+        "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        "--tmpfs=/run",
+        "--tmpfs=/tmp",
+        "--env=container=docker",
+    ]
+    # systemd still serves the older cgroups, where a machine has them, when it is told so.
+    old_cgroups = ["/sbin/init", "systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+    container = docker("run", "--detach", *needs, image, *old_cgroups)
+    try:
+        docker("cp", f"{copy_clone(folder / 'clone')}/.", f"{container}:/root/tidegauge")
+        yield container
+    finally:
+        docker("rm", "--force", "--volumes", container)
+        run("docker", "image", "rm", image)
 
 
 def processes(host: str) -> list[tuple[str, str]]:
@@ -73,3 +111,58 @@ def test_make_serve_on_a_fresh_debian(host: str) -> None:
 
     make("stop")
     assert processes(host) == []
+
+
+def on_host(host: str, script: str) -> str:
+    """Run a shell *script* as root in the clone on *host*; returns what it prints, or fails with it."""
+    status, output = run("docker", "exec", "--workdir", "/root/tidegauge", host, "bash", "-euc", script, within_s=500)
+    assert status == 0, output[-3000:]
+    return output.strip()
+
+
+def ask(host: str, url: str, within_s: int = 20) -> Any:
+    """The JSON answer of *url* on *host*, once there is one."""
+    script = f"for _ in {{1..{within_s * 5}}}; do python3 -c '{GET}' {url} 2>/dev/null && exit; sleep .2; done; exit 1"
+    return json.loads(on_host(host, script))
+
+
+def test_the_systemd_unit_starts_ready_reloads_restarts_after_a_crash_and_stops(booted: str) -> None:
+    main = "systemctl show --property MainPID --value tidegauge@18080"
+
+    on_host(booted, "make install PORT=18080 && systemctl enable --now tidegauge@18080")
+    first = ask(booted, f"{SERVED}/health", within_s=1)
+    assert first["status"] == "pass"
+    ours = [uid for uid, arguments in processes(booted) if "/opt/tidegauge/" in arguments]
+    assert ours
+    assert not {"0", "root"} & set(ours)
+
+    on_host(booted, "systemctl reload tidegauge@18080")
+    on_host(
+        booted,
+        f"for _ in {{1..50}}; do python3 -c '{GET}' {SERVED}/health | grep {first['epoch']} || exit 0; sleep .2; done; "
+        "exit 1",
+    )
+
+    before = on_host(booted, main)
+    on_host(
+        booted,
+        f"kill -9 {before}; "
+        f"for _ in {{1..100}}; do [[ $({main}) =~ ^({before}|0)$ ]] || exit 0; sleep .2; done; exit 1",
+    )
+    assert ask(booted, f"{SERVED}/health/ready")["status"] == "pass"
+
+    on_host(booted, "systemctl stop tidegauge@18080")
+    assert on_host(booted, "systemctl show --property Result --value tidegauge@18080") == "success"
+
+
+def test_the_readmes_commands_for_an_apache_that_is_there(booted: str) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    commands = re.search(r"you already have\*\*[^\n]*\n\n((?:    [^\n]*\n)+)", readme)
+    assert commands
+    on_host(booted, commands[1])
+    assert ask(booted, "http://localhost/live/health/ready")["status"] == "pass"
+    assert ask(booted, "http://localhost/live/health")["versions"]["mod_wsgi"] < "6"
+    assert ask(booted, "http://localhost/live/feeds/server/tail.json")["series"]
+    assert "Apache2 Debian Default Page" in on_host(booted, f"python3 -c '{GET}' http://localhost/")
+    on_host(booted, "systemctl reload apache2")  # a graceful restart
+    assert ask(booted, "http://localhost/live/health/ready")["status"] == "pass"

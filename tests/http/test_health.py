@@ -61,7 +61,7 @@ def test_several_processes_are_refused_with_their_reason(client: FlaskClient) ->
     for url in ("/", "/health/ready", "/dashboard/server/", "/health"):
         answer = client.get(url, environ_overrides={"wsgi.multiprocess": True})
         assert answer.status_code == 503
-        assert "must have no processes=" in answer.text
+        assert "without processes=" in answer.text
         assert answer.headers["Retry-After"]
     assert client.get("/health/live", environ_overrides={"wsgi.multiprocess": True}).status_code == 200
 

@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +15,24 @@ def test_the_front_page_lists_the_dashboards(client: FlaskClient) -> None:
     page = client.get("/").text
     assert '<a href="./dashboard/">Exponential</a>' in page
     assert '<a href="./dashboard/server/">This server</a>' in page
+
+
+def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, live, sampler\n"
+        "@sampler('till', every_s=1)\ndef till():\n    raise OSError('no till')\n"
+        "@dashboard(title='Till')\ndef page():\n    plot = figure()\n"
+        "    plot.line('t', 'v', source=live('till'))\n    return plot\n"
+    )
+    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path)))
+    house: House = app.extensions["house"]
+    house.start()
+    deadline = monotonic() + 5
+    while "sampler till" not in (page := app.test_client().get("/").text):
+        assert monotonic() < deadline
+    house.stop()
+    assert "The sampler till is in trouble: OSError: no till." in page
+    assert re.findall(r'data-state="(\w+)"><strong>\1</strong> newest sample \d+ s old', page) == ["live", "live"]
 
 
 def test_a_page_refers_to_nothing_but_relative_urls_with_integrity(client: FlaskClient) -> None:

@@ -167,7 +167,7 @@ class House:
         return reasons
 
     def state(self, dashboard: Dashboard) -> dict[str, object]:
-        """Return how fresh *dashboard*'s feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""
+        """Return how fresh a feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""
         newest = self.hub.newest_time(dashboard.series)
         is_live = self._publisher is not None and self._publisher.silent_s < SILENT_S
         age_s = None if newest is None else max(0, now_ms() - newest) // 1000

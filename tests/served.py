@@ -44,7 +44,14 @@ class Served:
 
     @property
     def daemon_pid(self) -> int:
-        return int((self.run / "daemon.pid").read_text())
+        return int((self.run / "daemon.pid").read_text() or 0)  # empty for a moment, when another takes over
+
+    @property
+    def log(self) -> str:
+        """Everything that Apache and the application have logged."""
+        if os.geteuid() == 0:
+            return Path(f"/var/log/tidegauge-{self.port}.log").read_text()
+        return (Path.home() / f".local/state/tidegauge/{self.port}.log").read_text()
 
     def command(self, action: str) -> str:
         """Run `apache/serve ACTION`; returns what it says, or fails with it."""

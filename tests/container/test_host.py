@@ -112,6 +112,19 @@ def test_make_serve_on_a_fresh_debian(host: str) -> None:
     make("stop")
     assert processes(host) == []
 
+    # By a user who is not root, from a clone of his own: what needs root is there.
+    on_host(
+        host,
+        "useradd --create-home dev && cp -r /root/tidegauge /home/dev/ && chown -R dev: /home/dev",
+    )
+    as_dev = "setpriv --reuid=dev --regid=dev --init-groups env HOME=/home/dev make -C /home/dev/tidegauge PORT=28080"
+    on_host(host, f"{as_dev} serve")
+    assert ask(host, "http://127.0.0.1:28080/health/ready")["status"] == "pass"
+    dev = on_host(host, "id -u dev")
+    assert {uid for uid, arguments in processes(host) if "apache2" in arguments} <= {dev, "dev"}
+    on_host(host, f"{as_dev} stop")
+    assert processes(host) == []
+
 
 def on_host(host: str, script: str) -> str:
     """Run a shell *script* as root in the clone on *host*; returns what it prints, or fails with it."""

@@ -1,0 +1,74 @@
+"""How the host way's Apache stops, restarts and says so."""
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import sleep
+
+from served import Answer, Served
+
+
+def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
+    server: Served, eventually: Callable[..., None]
+) -> None:
+    """The daemon process is frozen with a request in its hands until Apache has closed its door."""
+    status_page, logged = Served(server.port + 1, {}), len(server.log)
+    pid = server.daemon_pid
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as pool:
+        held = pool.submit(server.ask, "/dashboard/?held")
+        eventually(lambda: b"/dashboard/?held" in status_page.ask("/server-status").body)
+        stop = pool.submit(server.command, "stop")
+        try:
+            eventually(lambda: _is_closed(server))
+            assert not held.done()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert held.result().status == 200
+        assert held.result().body.rstrip().endswith(b"</html>")
+        assert "stopped" in stop.result()
+    server.command("start")
+    assert server.ask("/dashboard/").status == server.ask("/feeds/server/tail.json").status == 200
+    messages = [line for line in server.log[logged:].splitlines() if line.startswith("[")]
+    assert [line for line in messages if ":notice]" not in line] == []
+
+
+def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
+    server: Served, eventually: Callable[..., None]
+) -> None:
+    """For some milliseconds Apache's old children have no socket to Python: 503, with Retry-After."""
+    pid, done = server.daemon_pid, Event()
+    polls: list[Answer] = []
+    answers: list[Answer] = []
+
+    def ask() -> None:
+        while not done.is_set():
+            polls.append(server.ask("/feeds/server/tail.json"))
+            answer = server.ask("/data/", "POST")
+            if answer.status == 503:
+                sleep(float(answer.headers["Retry-After"]))
+                answer = server.ask("/data/", "POST")
+            answers.append(answer)
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            os.kill(int((server.run / "apache.pid").read_text()), signal.SIGUSR1)
+            eventually(lambda: server.daemon_pid != pid, within_s=20)
+            server.wait_ready()
+        finally:
+            done.set()
+        for one in asking:
+            one.result()
+    assert {answer.status for answer in polls} == {200}
+    assert {answer.status for answer in answers} == {200}
+
+
+def _is_closed(server: Served) -> bool:
+    try:
+        server.ask("/feeds/server/tail.json")
+    except OSError:
+        return True
+    return False

@@ -69,7 +69,10 @@ class Assets:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.with_name(f"{target.name}.gz").write_bytes(gzip.compress(body, 9, mtime=0))
                 target.with_name(f"{target.name}.br").write_bytes(brotli.compress(body))
-                target.write_bytes(body)
+                # Last, and whole: that it is there means that all are.
+                staged = target.with_name(f"{target.name}.new")
+                staged.write_bytes(body)
+                staged.replace(target)
                 written.append(target)
         (folder / "errors").mkdir(parents=True, exist_ok=True)
         for status in HTTP_ERRORS:

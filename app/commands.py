@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 
-from app.house import House
+from app.guard import current_house
 from app.settings import describe
 
 
@@ -20,8 +20,7 @@ def register(app: Flask) -> None:
 @with_appcontext
 def settings() -> None:
     """Print every setting with its value and meaning."""
-    house: House = current_app.extensions["house"]
-    click.echo(describe(house.settings))
+    click.echo(describe(current_house().settings))
 
 
 @click.command("assets")
@@ -29,6 +28,5 @@ def settings() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def assets(folder: Path) -> None:
     """Write the static files, compressed, and the error documents to FOLDER, for Apache."""
-    house: House = current_app.extensions["house"]
-    written = house.assets.write(folder)
+    written = current_house().assets.write(folder)
     click.echo(f"wrote {len(written)} files to {folder}")

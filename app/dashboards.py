@@ -55,6 +55,8 @@ def dashboard(*, title: str, description: str = "") -> Callable[[Function], Func
         title: shown on the front page and above the figures.
         description: a sentence on the front page; by default the function's docstring.
     """
+    if not isinstance(title, str) or not isinstance(description, str):
+        raise TypeError(f"@dashboard(title={title!r}): the title and the description are texts")
 
     def mark(function: Function) -> Function:
         function.tidegauge_dashboard = Mark(title, description or cleandoc(function.__doc__ or ""))  # type: ignore[attr-defined]
@@ -195,6 +197,9 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         # Keys keep their order: sorted, a reference would precede its definition.
         documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
+    names = [name for one in dict.fromkeys(samplers) if isinstance(one, Sampler) for name in one.names]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two of its samplers sample {twice[0]!r}")
     return Dashboard(
         name,
         mark.title,

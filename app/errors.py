@@ -57,7 +57,7 @@ class TidegaugeError(Exception):
     status = 500
 
     def __init__(self, what: str, cure: str) -> None:
-        super().__init__(f"{what} {cure}")
+        super().__init__(f"{what}\n{cure}" if "\n" in what else f"{what} {cure}")
         self.what = what
         self.cure = cure
 

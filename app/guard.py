@@ -104,5 +104,9 @@ def _answer_unexpected(error: Exception) -> Response:
 def _answer(status: int, what: str = "", cure: str = "") -> Response:
     body = problem(status, what, request.script_root + request.path, cure)
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        return Response(render_template("error.html", root=root(), **body), status, mimetype="text/html")
+        return Response(
+            render_template("error.html", root=root(), assets=current_house().assets, **body),
+            status,
+            mimetype="text/html",
+        )
     return Response(json.dumps(body) + "\n", status, mimetype="application/problem+json")

@@ -74,9 +74,9 @@ class Publisher:
 
     def start(self) -> None:
         """Write every feed once (windows, then tails), remove feeds that are gone, and go on in the background."""
-        self._staging.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         for feed in self._feeds:
-            (self._folder / feed.name).mkdir(parents=True, exist_ok=True)
+            self._make_folders(feed)
             self._write_window(feed)
         for feed in self._feeds:
             self.publish(feed)
@@ -171,11 +171,19 @@ class Publisher:
         except FileNotFoundError:
             return 0
 
+    def _make_folders(self, feed: Feed) -> None:
+        self._staging.mkdir(parents=True, exist_ok=True)
+        (self._folder / feed.name).mkdir(parents=True, exist_ok=True)
+
     @property
     def _staging(self) -> Path:
         return self._folder.parent / "staging"  # outside the served folder, on the same file system
 
     def _replace(self, feed: Feed, file: str, body: bytes) -> None:
         staged = self._staging / f"{feed.name}.{file}"
-        staged.write_bytes(body)
-        staged.replace(self._folder / feed.name / file)
+        try:
+            staged.write_bytes(body)
+            staged.replace(self._folder / feed.name / file)
+        except FileNotFoundError:  # somebody has removed a folder: there in the next round
+            self._make_folders(feed)
+            raise

@@ -137,7 +137,7 @@ class Samplers:
         called_ms = now_ms()
         try:
             values, problem = sampler.sample(), ""
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             values, problem = dict.fromkeys(sampler.names), describe(error)
             if not state.problem:
                 log.exception("The sampler %s failed; its series get gaps until it is well again", sampler.name)

@@ -41,8 +41,8 @@ class Settings(BaseModel):
 
     window: int = Field(1000, ge=10, le=100_000, description="newest samples kept in memory, a series")
     max_series: int = Field(10_000, ge=1, le=1_000_000, description="series kept; further ones are refused")
-    publish_ms: int = Field(500, ge=50, le=60_000, description="shortest time between two tails of a feed, ms")
-    poll_ms: int = Field(2000, ge=250, le=60_000, description="time between two polls of a page, ms")
+    publish_ms: int = Field(500, ge=50, le=5_000, description="shortest time between two tails of a feed, ms")
+    poll_ms: int = Field(2000, ge=250, le=10_000, description="time between two polls of a page, ms")
     hosts: Annotated[str, AfterValidator(_host_names)] = Field(
         "",
         description="host names with a dot that are answered, separated by commas;"
@@ -75,23 +75,23 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     refused: list[RefusedSetting] = []
-    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    # An empty variable is an unset one: compose files pass `${TIDEGAUGE_WINDOW:-}`.
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    in_file: dict[str, str] = {}
     if settings_file := given.pop(f"{PREFIX}SETTINGS", ""):
         try:
             lines = StringIO(Path(settings_file).read_text("utf-8"))
-            given = {
-                name: value or "" for name, value in dotenv_values(stream=lines, interpolate=False).items()
-            } | given
+            in_file = {name: value for name, value in dotenv_values(stream=lines, interpolate=False).items() if value}
         except (OSError, UnicodeDecodeError):
             refused.append(RefusedSetting(f"{PREFIX}SETTINGS", settings_file, "expected a readable text file"))
-    for name in [name for name in given if name.endswith("_FILE")]:
-        secret_file = given.pop(name)
-        try:
-            given.setdefault(name.removesuffix("_FILE"), Path(secret_file).read_text("utf-8").strip())
-        except (OSError, UnicodeDecodeError):
-            refused.append(RefusedSetting(name, secret_file, "expected a readable text file"))
-    # An empty variable is an unset one: compose files pass `${TIDEGAUGE_WINDOW:-}`.
-    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if value != ""}
+    for named in (in_file, given):
+        for name in [name for name in named if name.endswith("_FILE")]:
+            secret_file = named.pop(name)
+            try:
+                named.setdefault(name.removesuffix("_FILE"), Path(secret_file).read_text("utf-8").strip())
+            except (OSError, UnicodeDecodeError):
+                refused.append(RefusedSetting(name, secret_file, "expected a readable text file"))
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in (in_file | given).items()}
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic, process_time
 from types import ModuleType
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 STATUS_TIMEOUT_S = 2.0
+_without_proxy = build_opener(ProxyHandler({}))  # it is this host's, whatever http_proxy says
 STATM = Path("/proc/self/statm")  # proc(5): the second number is the resident set, in pages
 
 
@@ -47,7 +48,7 @@ def apache_status(url: str) -> dict[str, float]:
     Raises:
         OSError: it cannot be reached within two seconds.
     """
-    with urlopen(url, timeout=STATUS_TIMEOUT_S) as answer:  # noqa: S310 - settings.py lets only http(s) in
+    with _without_proxy.open(url, timeout=STATUS_TIMEOUT_S) as answer:
         lines = answer.read().decode("utf-8", "replace").splitlines()
     numbers = {}
     for line in lines:

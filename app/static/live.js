@@ -214,7 +214,8 @@
                 const date = Date.parse(answer.headers.get("Date"));
                 if (date) this.#clock = {server: date, local: performance.now()};
                 if (answer.status === 304) return null;
-                const body = await answer.text().then(JSON.parse).catch(() => null);
+                const text = await answer.text(); // cut short or too late: a failed poll
+                const body = whole(text);
                 if (body?.epoch && Array.isArray(body.series)) {
                     if (polls) this.#etag = answer.headers.get("ETag");
                     return body;
@@ -223,6 +224,14 @@
             }
         }
     }
+
+    const whole = (text) => {
+        try {
+            return JSON.parse(text);
+        } catch {
+            return null;
+        }
+    };
 
     // An answer that says why there is no feed; its message is the state.
     class Refusal extends Error {}

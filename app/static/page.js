@@ -18,7 +18,7 @@
             state.dataset.state = name;
             state.querySelector("strong").textContent = name; // announced, as the age is not
         }
-        state.querySelector("span").textContent = sampleAge === null ? "" : `newest sample ${age(sampleAge)} old`;
+        state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${age(sampleAge)} old`;
         const missed = feed.reader.missedBefore;
         if (missed !== null) {
             const note = document.getElementById("missed");

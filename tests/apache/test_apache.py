@@ -127,6 +127,12 @@ def test_an_unknown_host_is_refused_and_not_repeated(server: Served, url: str) -
         assert server.ask(url, Host=host).status == 200
 
 
+def test_mod_status_is_for_who_asks_for_it_by_its_address_alone(server: Served) -> None:
+    status = Served(server.port + 1, {})
+    assert status.ask("/server-status").status == 200
+    assert status.ask("/server-status", Host="evil.example").status == 403
+
+
 def test_the_vitals_are_real_and_rise_under_load(server: Served, eventually: Callable[..., None]) -> None:
     def newest() -> dict[str, float]:
         return {one["name"]: one["value"] or 0.0 for one in server.ask("/api/series").json["series"]}

@@ -1,12 +1,15 @@
 """How the host way's Apache stops, restarts and says so."""
 
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from time import sleep
 
+import served
 from served import Answer, Served
 
 
@@ -38,7 +41,7 @@ def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
 def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
     server: Served, eventually: Callable[..., None]
 ) -> None:
-    """For some milliseconds Apache's old children have no socket to Python: 503, with Retry-After."""
+    """For some milliseconds Apache's old children have no socket to Python (503), or one that it has left (502)."""
     pid, done = server.daemon_pid, Event()
     polls: list[Answer] = []
     answers: list[Answer] = []
@@ -47,7 +50,7 @@ def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
         while not done.is_set():
             polls.append(server.ask("/feeds/server/tail.json"))
             answer = server.ask("/data/", "POST")
-            if answer.status == 503:
+            if answer.status in {502, 503}:
                 sleep(float(answer.headers["Retry-After"]))
                 answer = server.ask("/data/", "POST")
             answers.append(answer)
@@ -64,6 +67,17 @@ def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
             one.result()
     assert {answer.status for answer in polls} == {200}
     assert {answer.status for answer in answers} == {200}
+
+
+def test_a_port_that_is_taken_is_said_and_no_success(server: Served) -> None:
+    """Somebody else's answers on that port are not taken for ours."""
+    run = f"{server.run}-other"
+    environ = server.environ | {"TIDEGAUGE_RUN": run}
+    done = subprocess.run([served.ROOT / "apache/serve", "start"], env=environ, capture_output=True, text=True)
+    shutil.rmtree(run)
+    assert done.returncode == 1
+    assert f"port {server.port} or {server.port + 1} is taken" in done.stderr
+    assert server.is_ready()
 
 
 def _is_closed(server: Served) -> bool:

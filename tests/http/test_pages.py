@@ -32,7 +32,10 @@ def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(
         assert monotonic() < deadline
     house.stop()
     assert "The sampler till is in trouble: OSError: no till." in page
-    assert re.findall(r'data-state="(\w+)"><strong>\1</strong> newest sample \d+ s old', page) == ["live", "live"]
+    assert re.findall(r'data-state="(\w+)"><strong>\1</strong>\s+\d series, newest sample \d+ s old', page) == [
+        "live",
+        "live",
+    ]
 
 
 def test_a_page_refers_to_nothing_but_relative_urls_with_integrity(client: FlaskClient) -> None:

@@ -141,6 +141,23 @@ def test_two_samplers_of_one_series_clash(tmp_path: Path) -> None:
     assert found["two"].samplers == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@dashboard(title=5)\ndef page(): pass",
+        "@sampler('a', every_s=1)\ndef a(): pass\n"
+        "@sampler('a', every_s=2)\ndef b(): pass\n@dashboard(title='x')\ndef page(): return figure()",
+    ],
+)
+def test_what_only_shows_when_it_is_used_is_a_problem_of_its_file_too(tmp_path: Path, text: str) -> None:
+    head = "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, sampler\n"
+    write(tmp_path, "broken.py", head + text)
+    write(tmp_path, "good.py", GOOD.format(series="s", title="Good"))
+    found = load(tmp_path)
+    assert found["broken"].problem
+    assert found["good"].problem == ""
+
+
 def test_files_and_folders_that_begin_with_an_underscore_are_the_users_own_modules(tmp_path: Path) -> None:
     write(tmp_path, "_shop_of_this_test.py", "TITLE = 'Shop'")
     text = "from _shop_of_this_test import TITLE\n" + GOOD.format(series="s", title="x")

@@ -23,6 +23,15 @@ def test_a_setting_may_come_from_a_secret_file(tmp_path: Path) -> None:
     assert load_settings({"TIDEGAUGE_HOSTS_FILE": str(secret)}).accepted_hosts == {"live.example.org"}
 
 
+def test_a_secret_file_comes_before_the_settings_file_and_after_a_variable(tmp_path: Path) -> None:
+    settings, secret = tmp_path / "settings", tmp_path / "secret"
+    settings.write_text("TIDEGAUGE_HOSTS=file.example.org\n")
+    secret.write_text("secret.example.org\n")
+    environ = {"TIDEGAUGE_SETTINGS": str(settings), "TIDEGAUGE_HOSTS_FILE": str(secret), "TIDEGAUGE_HOSTS": ""}
+    assert load_settings(environ).hosts == "secret.example.org"
+    assert load_settings(environ | {"TIDEGAUGE_HOSTS": "variable.example.org"}).hosts == "variable.example.org"
+
+
 def test_an_empty_variable_is_an_unset_one() -> None:
     assert load_settings({"TIDEGAUGE_WINDOW": ""}).window == 1000
 
@@ -34,7 +43,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("TIDEGAUGE_WINDOW", "9", "greater than or equal to 10"),
         ("TIDEGAUGE_MAX_SERIES", "0", "greater than or equal to 1"),
         ("TIDEGAUGE_PUBLISH_MS", "1.5", "valid integer"),
-        ("TIDEGAUGE_POLL_MS", "99999", "less than or equal to 60000"),
+        ("TIDEGAUGE_POLL_MS", "99999", "less than or equal to 10000"),
         ("TIDEGAUGE_HOSTS", "https://live.example.org/", "host names separated by commas"),
         ("TIDEGAUGE_DASHBOARDS", "/not/there", "a folder that exists"),
         ("TIDEGAUGE_WINDWO", "5", "the settings are TIDEGAUGE_WINDOW, "),

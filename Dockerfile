@@ -74,10 +74,11 @@ RUN apt-get update \
     && apt-get clean \
     && rm -rf /tmp/pending /var/lib/apt/lists/*
 
-# A fixed uid: volumes, tmpfs mounts and `runAsNonRoot` go by number. The home folder must be there, and is
-# the one that can be written: the run folder, made here so that a plain `docker run` works too.
+# A fixed uid: volumes, tmpfs mounts and `runAsNonRoot` go by number. The home folder must be there. The two folders that can be
+# written are made here, so that a plain `docker run` works too, and a new volume takes the owner of its folder.
 RUN useradd --uid 10001 --user-group --home-dir /run/tidegauge --no-create-home --shell /usr/sbin/nologin tidegauge \
-    && install --directory --owner=tidegauge --group=tidegauge /run/tidegauge
+    && install --directory --owner=tidegauge --group=tidegauge /run/tidegauge \
+    && install --directory --owner=tidegauge --group=tidegauge --mode=0750 /var/lib/tidegauge
 
 # Owned by root: the server cannot change its own code.
 COPY --from=builder /opt/tidegauge /opt/tidegauge
@@ -85,6 +86,7 @@ COPY --from=builder /opt/tidegauge /opt/tidegauge
 # 0.0.0.0 is the container's own; what the host publishes is said in docker-compose.yml. TMPDIR: there is one place to write.
 ENV TIDEGAUGE_BIND=0.0.0.0 \
     TIDEGAUGE_RUN=/run/tidegauge \
+    TIDEGAUGE_JOURNAL=/var/lib/tidegauge/journal.sqlite \
     TMPDIR=/run/tidegauge
 WORKDIR /opt/tidegauge
 USER 10001:10001

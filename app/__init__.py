@@ -4,6 +4,7 @@ from flask import Flask
 
 from app import api, commands, feeds, guard, health, pages
 from app.house import House
+from app.push import routes as push
 from app.settings import Settings, load_settings
 
 
@@ -24,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(feeds.blueprint)
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(push.blueprint)
     app.register_blueprint(health.blueprint)
     commands.register(app)
     return app

@@ -1,33 +1,62 @@
-"""Reading series back over HTTP."""
+"""Reading series back over HTTP: by cursor, or by time."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
 
-from app.errors import BadCursor
+from app.errors import BadCursor, BadParameter, CursorGone
 from app.guard import current_house
-from app.publisher import as_lists
+from app.journal import Row
 
 blueprint = Blueprint("api", __name__)
+PAGE_ROWS = 10_000
 
 
 @blueprint.get("/api/series")
 def series() -> Response:
-    """List every series with its newest sample; with ``?name=`` the samples of one, after ``&since=``.
+    """List every series with its newest sample; with ``?name=`` a page of the samples of one.
 
-    The list: ``{"epoch", "series": [{"name", "seq", "time", "value"}, ...]}``. One series: ``{"epoch", "name", "from",
-    "to", "seq": [...], "t": [...], "v": [...]}``, at most a window; ``from`` is the newest sequence number that is
-    no longer there, ``to`` the cursor to ask with next. Times are ms since the Unix epoch.
+    The list: ``{"epoch", "series": [{"name", "seq", "time", "value"}, ...]}``. One series, in the order of ``seq``:
+    ``{"epoch", "name", "to", "seq": [...], "t": [...], "v": [...]}``, or the rows ``seq,time,value`` as CSV with
+    ``&format=csv``. Times are ms since the Unix epoch.
+
+    ``&since=`` is the cursor of a reader, ``&from=`` and ``&to=`` a span of time (ms, or ISO 8601), ``&limit=`` the
+    rows of a page, at most 10,000. ``Link: rel="next"`` leads to the next page; at the end to what is still to
+    come, so who follows it for ever misses nothing.
     """
-    hub = current_house().hub
     name = request.args.get("name")
     if name is None:
+        hub = current_house().hub
         newest = [{"name": n.name, "seq": n.seq, "time": n.time, "value": n.value} for n in hub.list()]
         return jsonify(epoch=hub.epoch, series=newest)
-    cursor = _cursor(request.args.get("since", "0"))
-    columns, evicted = hub.read(name, cursor)
-    to = columns.seq[-1] if columns.seq else cursor
-    body = {"epoch": hub.epoch, "name": name, "from": evicted, "to": to, **as_lists(columns)}
-    return Response(msgspec.json.encode(body), mimetype="application/json")
+    return _samples(name)
+
+
+def _samples(name: str) -> Response:
+    hub = current_house().hub
+    since = _cursor(request.args.get("since", "0"))
+    if (epoch := request.args.get("epoch", hub.epoch)) != hub.epoch:
+        raise CursorGone(since, 0, hub.epoch)
+    limit = min(PAGE_ROWS, _whole("limit", request.args.get("limit", str(PAGE_ROWS))))
+    rows = hub.read(name, since, start_ms=_time("from"), end_ms=_time("to"), limit=limit)
+    to = rows[-1].seq if rows else since
+    if request.args.get("format") == "csv" or request.accept_mimetypes.best == "text/csv":
+        response = Response(_csv(rows), mimetype="text/csv")
+    else:
+        seq, t, v = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+        body = {"epoch": hub.epoch, "name": name, "to": to, "seq": seq, "t": t, "v": v}
+        response = Response(msgspec.json.encode(body), mimetype="application/json")
+    onward = {key: value for key, value in request.args.items() if key not in {"since", "epoch"}}
+    # Relative: the same under every prefix, and nothing of the Host header.
+    response.headers["Link"] = f'<?{urlencode({**onward, "since": to, "epoch": epoch})}>; rel="next"'
+    return response
+
+
+def _csv(rows: list[Row]) -> str:
+    lines = [f"{row.seq},{row.time},{'' if row.value is None else repr(row.value)}\n" for row in rows]
+    return "seq,time,value\n" + "".join(lines)
 
 
 def _cursor(given: str) -> int:
@@ -35,3 +64,23 @@ def _cursor(given: str) -> int:
     if not 0 <= cursor < 2**53:
         raise BadCursor(given)
     return cursor
+
+
+def _whole(name: str, given: str) -> int:
+    if not (given.isascii() and given.isdigit() and 0 < int(given[:16]) < 2**53):
+        raise BadParameter(name, given, "a whole number from 1")
+    return int(given)
+
+
+def _time(name: str) -> int | None:
+    """Return a time given in the URL in ms since the Unix epoch, None if there is none; without a zone it is UTC."""
+    given = request.args.get(name)
+    if given is None:
+        return None
+    if given.lstrip("-").isascii() and given.lstrip("-").isdigit() and len(given) <= 16:
+        return int(given)
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadParameter(name, given, "ms since the Unix epoch, or a time such as 2026-11-23T12:00:00Z") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -15,7 +15,7 @@ from pathlib import Path
 import bokeh
 import brotli
 
-from app.errors import HTTP_ERRORS, problem
+from app.errors import HTTP_ERRORS, PUSH_CURE, PUSH_REFUSED, problem
 
 OUR_FILES = Path(__file__).parent / "static"
 BOKEHJS_FILES = Path(bokeh.__file__).parent / "server" / "static" / "js"
@@ -75,11 +75,13 @@ class Assets:
                 staged.replace(target)
                 written.append(target)
         (folder / "errors").mkdir(parents=True, exist_ok=True)
-        for status in HTTP_ERRORS:
-            for suffix, text in (("json", json.dumps(problem(status))), ("html", _page(status))):
-                target = folder / "errors" / f"{status}.{suffix}"
-                target.write_text(text + "\n", "utf-8")
-                written.append(target)
+        documents = {f"{status}.json": json.dumps(problem(status)) for status in HTTP_ERRORS}
+        documents |= {f"{status}.html": _page(status) for status in HTTP_ERRORS}
+        documents["push-403.json"] = json.dumps(problem(403, PUSH_REFUSED, cure=PUSH_CURE))
+        for name, text in documents.items():
+            target = folder / "errors" / name
+            target.write_text(text + "\n", "utf-8")
+            written.append(target)
         return written
 
 

@@ -29,6 +29,13 @@ HTTP_ERRORS = {
     505: ("HTTP Version Not Supported", "This server does not speak that version of HTTP.", "Use HTTP/1.1."),
 }
 
+# What Apache says, and the application where it is asked without Apache.
+PUSH_REFUSED = "The request brings no token that this server knows."
+PUSH_CURE = (
+    "Set TIDEGAUGE_PUSH_TOKEN where the server starts, and send it as Authorization: Bearer, Token, or Basic (as the"
+    " password)."
+)
+
 
 def problem(status: int, what: str = "", instance: str = "", cure: str = "") -> dict[str, object]:
     """Return the one JSON shape of an error, after RFC 9457 (Problem Details), with a cure added.
@@ -106,6 +113,15 @@ class BadCursor(TidegaugeError):
         )
 
 
+class BadParameter(TidegaugeError):
+    """A parameter of the URL that cannot be used."""
+
+    status = 400
+
+    def __init__(self, name: str, given: str, would_do: str) -> None:
+        super().__init__(f"The parameter {name}={given[:40]!r} cannot be used.", f"Give {would_do}.")
+
+
 class UnknownSeries(TidegaugeError):
     """No series of that name has a sample, and no dashboard declares it."""
 
@@ -149,6 +165,73 @@ class BadSample(TidegaugeError):
     """A value that is no sample: not a finite number and not None, or a name that cannot be one."""
 
     status = 400
+
+
+class BadPush(TidegaugeError):
+    """The body of a push cannot be used; nothing of it was kept."""
+
+    status = 400
+
+
+class BadEncoding(TidegaugeError):
+    """A body that comes in a way that is not taken."""
+
+    status = 415
+
+    def __init__(self, header: str, given: str, would_do: str, *, status: int = 415) -> None:
+        super().__init__(f"The body has {header} {given[:80]!r}.", f"Send {would_do}.")
+        self.status = status
+
+
+class BodyTooLarge(TidegaugeError):
+    """A body that is larger than the limit, before or after decompression."""
+
+    status = 413
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The body is larger than {max_bytes} bytes.", "Send it in parts.")
+
+
+class NotAllowed(TidegaugeError):
+    """The request may not do this."""
+
+    status = 403
+
+    def __init__(self, what: str, cure: str, *, status: int = 403) -> None:
+        super().__init__(what, cure)
+        self.status = status
+
+
+class CursorGone(TidegaugeError):
+    """Samples after a reader's cursor are no longer kept, or it is one of another epoch."""
+
+    status = 410
+
+    def __init__(self, cursor: int, oldest: int, epoch: str) -> None:
+        super().__init__(
+            f"What follows the cursor {cursor} is no longer kept, or it belongs to another epoch than {epoch}.",
+            f"Go on with since={oldest}, the oldest cursor that can be followed.",
+        )
+        self.cursor = cursor
+        self.oldest = oldest
+
+
+class JournalUnusable(TidegaugeError):
+    """The journal cannot be opened."""
+
+    status = 503
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"The journal {path} cannot be used: {why}.", "Correct that, or set TIDEGAUGE_JOURNAL.")
+
+
+class JournalUnwritable(TidegaugeError):
+    """Nothing of a batch was kept, as the journal cannot be written now."""
+
+    status = 503
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The journal cannot keep samples now: {why}.", "Send them again later.")
 
 
 class NotServing(TidegaugeError):

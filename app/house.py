@@ -12,9 +12,11 @@ from typing import IO
 from app.assets import Assets
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
-from app.errors import NotServing
+from app.errors import JournalUnusable, NotServing
 from app.hub import Hub, now_ms
-from app.journal import MemoryJournal
+from app.journal import Journal
+from app.journal.memory import MemoryJournal
+from app.journal.sqlite import Retention, SqliteJournal
 from app.publisher import Publisher
 from app.samplers import Samplers
 from app.settings import Settings
@@ -22,7 +24,7 @@ from app.themes import themes
 
 SILENT_S = 15.0  # a page calls a feed stale at this age
 LOCK_S = 1.0  # the hub's lock is held for less than a millisecond
-TAKE_OVER_S = 0.5
+TRY_AGAIN_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,8 @@ class House:
         self.settings = settings
         self.assets = Assets()
         self.tutorial = Counter()
-        self.hub = Hub(MemoryJournal(), window=settings.window, max_series=settings.max_series)
+        self.journal = _journal(settings)
+        self.hub = Hub(self.journal, window=settings.window, max_series=settings.max_series)
         self.dashboards: dict[str, Dashboard] = {}
         self.build = ""
         self.started_at = 0.0  # monotonic, s; 0.0 while not started
@@ -57,26 +60,35 @@ class House:
     def start(self) -> None:
         """Take the run folder, load the dashboards, and start the publisher and the samplers.
 
-        While another process holds the run folder this one refuses to serve, with the holder's process id,
-        and tries again in the background: after a restart the old process may take a moment to end.
+        While another process holds the run folder or the journal, or that cannot be opened, this one refuses to
+        serve, with the reason, and tries again in the background: after a restart the old process may take a
+        moment to end.
         """
-        if not self._take_run_folder():
+        if not self._try_to_open():
             log.error("Not serving: %s", self._refusal)
-            Thread(target=self._take_over, name="house", daemon=True).start()
-            return
-        self._open()
+            Thread(target=self._go_on_trying, name="house", daemon=True).start()
 
     def refuse(self, reason: str) -> None:
         """Never serve from this process; *reason* completes "this process must not serve: "."""
         self._refusal = reason
         log.error("Not serving: %s", reason)
 
-    def _take_over(self) -> None:
-        while not self._stopping.wait(TAKE_OVER_S):
-            if self._take_run_folder():
-                log.warning("The other process has ended; serving")
-                self._open()
+    def _go_on_trying(self) -> None:
+        while not self._stopping.wait(TRY_AGAIN_S):
+            if self._try_to_open():
+                log.warning("What was in the way is gone; serving")
                 return
+
+    def _try_to_open(self) -> bool:
+        if self._lock_file is None and not self._take_run_folder():
+            return False
+        try:
+            self.hub.open()
+        except JournalUnusable as error:
+            self._refusal = error.what.rstrip(".")
+            return False
+        self._open()
+        return True
 
     def _take_run_folder(self) -> bool:
         path = Path(self.settings.run) / "daemon.pid"
@@ -101,6 +113,8 @@ class House:
 
     def _open(self) -> None:
         settings = self.settings
+        self.tutorial = Counter(self.journal.counted)
+        self._write_tokens()
         folders = [folder for folder in (SHIPPED, Path(settings.dashboards)) if folder.is_dir()]
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
         self.build = self._hash()
@@ -121,6 +135,14 @@ class House:
         self.started_at = monotonic()
         self._refusal = ""
 
+    def _write_tokens(self) -> None:
+        """Tell Apache whose pushes it may let in: the SHA-1 of every token (apache/tidegauge.conf)."""
+        hashes = [hashlib.sha1(token.secret.encode()).hexdigest() for token in self.settings.push_tokens]  # noqa: S324
+        staged = Path(self.settings.run) / "tokens.new"
+        staged.write_text("".join(f"{one}\n" for one in hashes), "ascii")
+        staged.chmod(0o640)
+        staged.replace(staged.with_name("tokens"))
+
     def _hash(self) -> str:
         """A hash of what an open page was made of: it reloads itself when this changes."""
         documents = [body for one in self.dashboards.values() for body in one.documents.values()]
@@ -132,8 +154,15 @@ class House:
         self._samplers.stop()
         if self._publisher:
             self._publisher.stop()
+        self.journal.close()
         if self._lock_file:
             self._lock_file.close()
+
+    def count(self) -> int:
+        """Count the tutorial's ``x`` up by exactly one, and return it. It goes on after a restart."""
+        n = self.tutorial.next()
+        self.journal.keep_count(n)
+        return n
 
     def check_serving(self, *, multiprocess: bool) -> None:
         """Raise NotServing if this process must not serve.
@@ -159,6 +188,8 @@ class House:
         with self.hub.lock_within(LOCK_S) as obtained:
             if not obtained:
                 reasons.append(f"the hub's lock was not obtained in {LOCK_S:g} s")
+        if self.journal.problem:
+            reasons.append(f"the journal cannot keep samples: {self.journal.problem}")
         if self._publisher.silent_s > SILENT_S:
             why = f": {self._publisher.problem}" if self._publisher.problem else ""
             reasons.append(f"the publisher has been silent for {self._publisher.silent_s:.0f} s{why}")
@@ -176,7 +207,8 @@ class House:
     def troubles(self) -> list[str]:
         """Return what is wrong without making the house unready: dashboards and samplers, by name."""
         broken = [f"dashboard {one.name}: {one.problem}" for one in self.dashboards.values() if one.problem]
-        return broken + [f"sampler {name}: {why}" for name, why in self.sampler_troubles(None).items()]
+        lost = [f"journal: {what}" for what in self.journal.losses]
+        return lost + broken + [f"sampler {name}: {why}" for name, why in self.sampler_troubles(None).items()]
 
     def sampler_troubles(self, dashboard: Dashboard | None) -> dict[str, str]:
         """Return what is wrong with the samplers of *dashboard* (None: of all), by name."""
@@ -185,3 +217,9 @@ class House:
             for state in self._samplers.states
             if state.trouble and (dashboard is None or state.sampler in dashboard.samplers)
         }
+
+
+def _journal(settings: Settings) -> Journal:
+    if settings.journal == "memory":
+        return MemoryJournal()
+    return SqliteJournal(Path(settings.journal), Retention(settings.retention_days, settings.retention_samples))

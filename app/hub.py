@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from numbers import Real
 from threading import Lock
 from time import time
 
-from app.errors import BadSample, UnknownSeries
-from app.journal import Journal, Reading
+from app.errors import BadSample, CursorGone, UnknownSeries
+from app.journal import Journal, Reading, Row, Stamped
 from app.series import Columns, Sample, Window, check_cursor
 
 MAX_NAME = 500  # characters
@@ -80,7 +80,10 @@ def check_value(name: str, value: object) -> float | None:
     """Return *value* as a finite float, or None for a gap, else raise BadSample. bool counts as 0 or 1."""
     if value is None:
         return None
-    number = float(value) if isinstance(value, Real | Decimal) else None
+    try:
+        number = float(value) if isinstance(value, Real | Decimal) else None
+    except OverflowError:
+        number = None
     if number is None or not isfinite(number):
         raise BadSample(
             f"{name} was given {value!r:.80}, which is no sample.", "Give a finite number, or None for a gap."
@@ -105,7 +108,16 @@ class Hub:
         self._lock = Lock()
         self._windows: dict[str, Window] = {}
         self._newest = 0
-        journal.follow(self._take)
+        journal.follow(self._admit, self._take)
+
+    def open(self) -> None:
+        """Open the journal and fill the windows from it; raises JournalUnusable."""
+        found = self.journal.open(self._window)
+        with self._lock:
+            for one in found:
+                window = self._windows.setdefault(one.series, Window(self._window))
+                window.fill(one.seq, one.t, one.v, one.evicted)
+                self._newest = max(self._newest, window.newest)
 
     @property
     def epoch(self) -> str:
@@ -130,29 +142,64 @@ class Hub:
                     refused.append(name)
         return tuple(refused)
 
-    def append(self, batch: Sequence[Reading]) -> Receipt:
-        """Append readings ``(series, ms since the Unix epoch, value or None)``; returns when they are kept.
+    def append(self, batch: Sequence[Reading], push: bytes | None = None) -> Receipt:
+        """Append readings ``(series, ms since the Unix epoch or None for now, value or None)``.
 
-        Readings of new series past the cap are left out, named and counted; all others are kept.
+        Returns when they are kept. Readings of new series past the cap are left out, named and counted; all others
+        are kept. One that is equal in series, time and value to a sample in its window is kept already.
+
+        Args:
+            push: a hash of the request that brought them, if a repeat of it shall be kept once.
 
         Raises:
             BadSample: a name or value cannot be one; then nothing of the batch is kept.
+            JournalUnwritable: nothing of the batch is kept, for the time being.
         """
-        checked = [(check_name(name), time, check_value(name, value)) for name, time, value in batch]
-        refused = self.declare(name for name, _, _ in checked)
+        checked = [
+            (
+                name if name in self._windows else check_name(name),
+                time,
+                value if type(value) is float and isfinite(value) else check_value(name, value),
+            )
+            for name, time, value in batch
+        ]
+        refused = self.declare({name: None for name, _, _ in checked if name not in self._windows})
         if refused:
             unwanted = set(refused)
             kept = [reading for reading in checked if reading[0] not in unwanted]
             with self._lock:
                 self.refused += len(checked) - len(kept)
             checked = kept
-        return Receipt(self.journal.append(checked) if checked else self.newest, refused)
+        return Receipt(self.journal.append(checked, push) if checked else self.newest, refused)
+
+    def _admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
+        """Stamp readings that have no time, and leave out those that are kept already.
+
+        Called by the journal's writer alone, who also fills the windows: what they have does not change here.
+        """
+        now = now_ms()
+        seen: set[Stamped] = set()
+        admitted = []
+        for batch in batches:
+            new: list[Stamped] = []
+            for name, at, value in batch:
+                if at is None:
+                    new.append((name, now, value))
+                    continue
+                stamped = (name, at, value)
+                if stamped not in seen and not self._windows[name].has(at, value):
+                    seen.add(stamped)
+                    new.append(stamped)
+            admitted.append(new)
+        return admitted
 
     def _take(self, samples: Sequence[Sample]) -> None:
+        if not samples:
+            return
         with self._lock:
             for seq, series, time, value in samples:
                 self._windows[series].append(seq, time, value)
-            self._newest = samples[-1].seq
+            self._newest = samples[-1][0]
 
     def snapshot(self, names: Iterable[str], since: int = 0) -> Snapshot:
         """Return the samples of the named series after *since*, all read at one moment.
@@ -171,25 +218,49 @@ class Hub:
                 ),
             )
 
-    def read(self, name: str, cursor: int) -> tuple[Columns, int]:
-        """Return the samples of one series after *cursor*, and its ``evicted``.
+    def read(
+        self, name: str, cursor: int, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 10_000
+    ) -> list[Row]:
+        """Return up to *limit* samples of one series after *cursor*, in the order of ``seq``.
+
+        Args:
+            cursor: the last ``seq`` the reader has; 0: from the oldest that is kept.
+            start_ms, end_ms: only samples with start_ms <= time < end_ms, ms since the Unix epoch.
 
         Raises:
             UnknownSeries: there is no such series.
             CursorAhead: *cursor* is above the newest sequence number.
+            CursorGone: samples after *cursor* are no longer kept.
         """
         with self._lock:
             window = self._windows.get(name)
             if window is None:
                 raise UnknownSeries(name)
             check_cursor(cursor, self._newest)
-            return window.since(cursor), window.evicted
+            evicted = window.evicted
+            columns = window.since(cursor)
+        if cursor < evicted:
+            rows, horizon = self.journal.read(name, cursor, start_ms=start_ms, end_ms=end_ms, limit=limit)
+            if 0 < cursor < (evicted if horizon is None else horizon):
+                raise CursorGone(cursor, evicted if horizon is None else horizon, self.epoch)
+            if horizon is not None:
+                return rows
+        rows = [Row(seq, t, None if isnan(v) else v) for seq, t, v in zip(*columns, strict=True)]
+        low, high = -inf if start_ms is None else start_ms, inf if end_ms is None else end_ms
+        return [row for row in rows if low <= row.time < high][:limit]
 
     def newest_time(self, names: Iterable[str]) -> int | None:
         """Return the latest time of the named series' newest samples, ms since the Unix epoch; None without any."""
         with self._lock:
             times = [self._windows[name].newest_time for name in names if name in self._windows]
         return max((time for time in times if time is not None), default=None)
+
+    def last_value(self, name: str) -> tuple[int, float] | None:
+        """Return the time (ms) and value of the newest sample of a series that is no gap, None without one."""
+        with self._lock:
+            window = self._windows.get(name)
+            columns = window.since(0) if window else Columns((), (), ())
+        return next(((t, v) for t, v in zip(columns.t[::-1], columns.v[::-1], strict=True) if not isnan(v)), None)
 
     def list(self) -> list[Newest]:
         """Return every series with its newest sample, by name."""

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 
-from app.errors import BadSample, describe
+from app.errors import BadSample, JournalUnwritable, describe
 from app.hub import Hub, check_value, now_ms
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class SamplerState:
     called_at: float = 0.0  # monotonic, s; of the call that is under way, else 0
     ended_at: float = field(default_factory=monotonic)  # s; of the last call, however it ended; at first, of the start
     failures: int = 0
+    dropped: int = 0  # values that the journal did not take
     problem: str = ""  # why the last call failed; "" if it did not
 
     @property
@@ -102,7 +104,8 @@ class Samplers:
         """Append a gap to every series, for the time this process was not there; then begin to sample."""
         now = now_ms()
         for state in self.states:
-            self._hub.append([(name, now, None) for name in state.sampler.names])
+            with suppress(JournalUnwritable):
+                self._hub.append([(name, now, None) for name in state.sampler.names])
         for thread in self._threads:
             thread.start()
 
@@ -145,8 +148,12 @@ class Samplers:
         readings = [(name, ended_ms, value) for name, value in values.items()]
         if ended_ms - called_ms > every_ms:  # overdue: a gap where the next value was due
             readings = [(name, called_ms + every_ms, None) for name in sampler.names] + readings
-        if refused := self._hub.append(readings).refused:
-            problem = f"{', '.join(refused)} would be more series than TIDEGAUGE_MAX_SERIES allows"
+        try:
+            if refused := self._hub.append(readings).refused:
+                problem = f"{', '.join(refused)} would be more series than TIDEGAUGE_MAX_SERIES allows"
+        except JournalUnwritable as error:
+            state.dropped += len(readings)
+            problem = f"{error.what} {state.dropped} of its values were dropped so far"
         if state.problem and not problem:
             log.warning("The sampler %s is well again after %d failures", sampler.name, state.failures)
         state.failures += bool(problem)

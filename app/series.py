@@ -7,19 +7,12 @@ from itertools import pairwise
 from math import nan
 from typing import NamedTuple
 
+import numpy as np
+
 from app.errors import CursorAhead
 
-
-class Sample(NamedTuple):
-    """One value of one series at one time.
-
-    ``time`` is in milliseconds since the Unix epoch; ``value`` is a finite float, or None: a gap.
-    """
-
-    seq: int
-    series: str
-    time: int
-    value: float | None
+# One value of one series at one time: (seq, series, ms since the Unix epoch, finite value or None for a gap).
+Sample = tuple[int, str, int, float | None]
 
 
 class Columns(NamedTuple):
@@ -57,15 +50,30 @@ class Window:
         self._t = array("q")
         self._v = array("d")
         self._dropped = 0  # the seq of the newest sample that was cut off
+        self._latest = -(2**63)  # the highest time
 
     def append(self, seq: int, time: int, value: float | None) -> None:
         """Add a sample. *seq* must be above every one before; *time* need not be."""
         self._seq.append(seq)
         self._t.append(time)
         self._v.append(nan if value is None else value)
+        if time > self._latest:
+            self._latest = time
         if (excess := len(self._seq) - self.size) > max(1, self.size // 8):
             self._dropped = self._seq[excess - 1]
             del self._seq[:excess], self._t[:excess], self._v[:excess]
+
+    def fill(self, seq: "array[int]", t: "array[int]", v: "array[float]", evicted: int) -> None:
+        """Take columns, at most ``size`` long, as the whole content; *evicted* is the ``seq`` before them, or 0."""
+        self._seq, self._t, self._v, self._dropped = seq, t, v, evicted
+        self._latest = max(t, default=self._latest)
+
+    def has(self, time: int, value: float | None) -> bool:
+        """Tell whether a sample of exactly this time and value is here."""
+        if time > self._latest:
+            return False
+        values = np.frombuffer(self._v)[np.frombuffer(self._t, np.int64) == time]
+        return bool((np.isnan(values) if value is None else values == value).any())
 
     @property
     def newest(self) -> int:

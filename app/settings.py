@@ -6,11 +6,12 @@ The first that names a setting wins: the environment (``TIDEGAUGE_WINDOW=500``),
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +35,33 @@ def _folder(path: str) -> str:
     return path
 
 
+class Token(NamedTuple):
+    """Who may push: a *name* for the log, the *prefix* of the series it may write, and the *secret* it brings."""
+
+    name: str
+    prefix: str
+    secret: str
+
+
+def _tokens(given: str) -> str:
+    for token in _parse_tokens(given):
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,}", token.secret):
+            raise ValueError(
+                "expected tokens separated by blanks, each SECRET, NAME:SECRET or NAME:PREFIX:SECRET, a secret of 16 or"
+                " more of A-Z a-z 0-9 . _ ~ + / = -, such as `openssl rand -hex 16` makes"
+            )
+    return given
+
+
+def _parse_tokens(given: str) -> tuple[Token, ...]:
+    found = []
+    for number, entry in enumerate(given.split(), 1):
+        *names, secret = entry.split(":", 2)
+        name, prefix = [*names, "", ""][:2]
+        found.append(Token(name or f"token {number}", prefix, secret))
+    return tuple(found)
+
+
 class Settings(BaseModel):
     """All settings, checked. The README's table is tested against this class."""
 
@@ -51,6 +79,16 @@ class Settings(BaseModel):
     dashboards: Annotated[str, AfterValidator(_folder)] = Field(
         str(ROOT / "my-dashboards"), description="folder of your own dashboard files"
     )
+    journal: str = Field(
+        str(ROOT / ".data" / "journal.sqlite"), description="file that keeps all samples; memory: none, nothing is kept"
+    )
+    push_token: Annotated[str, AfterValidator(_tokens)] = Field(
+        "",
+        repr=False,
+        description="who may push: SECRET, NAME:SECRET or NAME:PREFIX:SECRET, with blanks between them",
+    )
+    retention_days: float = Field(7, gt=0, le=36_500, description="age at which samples are removed, days")
+    retention_samples: int = Field(50_000_000, ge=1_000, description="samples kept at most; the oldest are removed")
     run: str = Field(str(ROOT / ".run"), description="folder for feeds and the process id, best on tmpfs")
     status_url: str = Field(
         "", pattern="^(https?://.*)?$", description="Apache's mod_status, machine-readable; set by the start script"
@@ -60,6 +98,11 @@ class Settings(BaseModel):
     status_port: int | None = Field(None, ge=1, le=65_535, description="port of mod_status on 127.0.0.1; port + 1")
     root: str = Field(str(ROOT), description="folder with wsgi.py; set by the start script")
     venv: str = Field("", description="virtual environment; set by the start script")
+
+    @property
+    def push_tokens(self) -> tuple[Token, ...]:
+        """The tokens of ``push_token``."""
+        return _parse_tokens(self.push_token)
 
     @property
     def accepted_hosts(self) -> frozenset[str]:
@@ -99,16 +142,18 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             field = str(problem["loc"][0])
             known = f"the settings are {', '.join(PREFIX + name.upper() for name in Settings.model_fields)}"
             would_do = known if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
-            refused.append(RefusedSetting(PREFIX + field.upper(), str(problem["input"]), would_do))
+            is_secret = field in Settings.model_fields and not Settings.model_fields[field].repr
+            shown = "***" if is_secret else str(problem["input"])
+            refused.append(RefusedSetting(PREFIX + field.upper(), shown, would_do))
     if refused:
         raise SettingsRefused(refused)
     return settings
 
 
 def describe(settings: Settings) -> str:
-    """Return all settings as ``NAME=value  # meaning`` lines."""
+    """Return all settings as ``NAME=value  # meaning`` lines, secrets as ``***``."""
     return "\n".join(
-        f"{PREFIX}{name.upper()}={getattr(settings, name)}  # {field.description}"
+        f"{PREFIX}{name.upper()}={getattr(settings, name) if field.repr else '***'}  # {field.description}"
         for name, field in Settings.model_fields.items()
     )
 

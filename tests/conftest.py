@@ -52,7 +52,13 @@ def eventually() -> Callable[..., None]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(run=str(tmp_path / "run"), publish_ms=50)
+    return Settings(
+        run=str(tmp_path / "run"),
+        publish_ms=50,
+        journal=str(tmp_path / "data" / "journal.sqlite"),
+        push_token=served.TOKENS,
+        max_series=30,
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from unittest import mock
 from hypothesis import strategies as st
 
 from app.hub import Hub
-from app.journal import MemoryJournal
+from app.journal.memory import MemoryJournal
 from app.publisher import Feed, Publisher
 
 SERIES = ("a", "b")

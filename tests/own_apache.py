@@ -86,6 +86,7 @@ def own_apache(
         user = ["setpriv", "--reuid=tidegauge", "--regid=tidegauge", "--init-groups"]
         subprocess.run(["chown", "-R", "tidegauge:", folder], check=True)
     environ = {"TIDEGAUGE_ROOT": str(root), "TIDEGAUGE_VENV": str(venv), "TIDEGAUGE_RUN": str(run or folder)}
+    environ["TIDEGAUGE_JOURNAL"] = str((run or folder) / "data" / "journal.sqlite")
     command = [*user, "/usr/sbin/apache2", "-f", str(folder / "httpd.conf"), "-DFOREGROUND"]
     with subprocess.Popen(command, env=os.environ | environ) as apache:
         try:

@@ -12,6 +12,9 @@ from time import monotonic, sleep
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+TOKEN = "token-of-the-tests"  # noqa: S105
+ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
+TOKENS = f"{TOKEN} rooms:room.:{ROOM_TOKEN}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def start() -> Served:
     port = free_ports()
     run = Path("/dev/shm") / f"tidegauge-test-{port}"  # noqa: S108 - tmpfs, as the product wants it
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGAUGE_")}
-    served = Served(port, environ | {"TIDEGAUGE_PORT": str(port), "TIDEGAUGE_RUN": str(run)})
+    environ |= {"TIDEGAUGE_PORT": str(port), "TIDEGAUGE_RUN": str(run), "TIDEGAUGE_PUSH_TOKEN": TOKENS}
+    served = Served(port, environ)
     served.command("start")
     return served
 
@@ -121,4 +125,5 @@ def stop(served: Served) -> None:
     shutil.rmtree(served.run, ignore_errors=True)
     if os.geteuid() == 0:
         shutil.rmtree(f"/opt/tidegauge/{served.port}", ignore_errors=True)
+        shutil.rmtree(f"/var/lib/tidegauge/{served.port}", ignore_errors=True)
         Path(f"/var/log/tidegauge-{served.port}.log").unlink(missing_ok=True)

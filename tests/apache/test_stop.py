@@ -17,7 +17,7 @@ def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
     server: Served, eventually: Callable[..., None]
 ) -> None:
     """The daemon process is frozen with a request in its hands until Apache has closed its door."""
-    status_page, logged = Served(server.port + 1, {}), len(server.log)
+    status_page = Served(server.port + 1, {})
     pid = server.daemon_pid
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as pool:
@@ -32,6 +32,7 @@ def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
         assert held.result().status == 200
         assert held.result().body.rstrip().endswith(b"</html>")
         assert "stopped" in stop.result()
+    logged = len(server.log)
     server.command("start")
     assert server.ask("/dashboard/").status == server.ask("/feeds/server/tail.json").status == 200
     messages = [line for line in server.log[logged:].splitlines() if line.startswith("[")]

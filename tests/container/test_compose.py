@@ -145,11 +145,23 @@ def test_a_stop_lets_a_request_finish(running: Compose, eventually: Callable[...
     assert running.container["State"]["ExitCode"] == 0
 
 
-def test_a_restart_is_healthy_again_with_a_new_epoch(running: Compose) -> None:
-    before = running.get_json("/feeds/server/tail.json")["epoch"]
+def test_a_restart_goes_on_where_it_was(running: Compose) -> None:
+    before = running.get_json("/feeds/server/tail.json")
     running("restart")
     assert running.up() < UP_WITHIN_S
-    assert running.get_json("/feeds/server/tail.json")["epoch"] != before
+    after = running.get_json("/feeds/server/tail.json")
+    assert (after["epoch"], after["to"] > before["to"]) == (before["epoch"], True)
+
+
+def test_the_data_survive_a_down_and_an_up(running: Compose) -> None:
+    before = running.get_json("/feeds/server/window.json")
+    running("down", "--timeout", "20")
+    running.up()
+    after = running.get_json("/feeds/server/window.json")
+    assert after["epoch"] == before["epoch"]
+    old, new = ({one["name"]: one["t"] for one in window["series"]} for window in (before, after))
+    assert all(set(times) <= set(new[name]) for name, times in old.items())
+    assert running.get_json("/health")["troubles"] == []
 
 
 def test_a_killed_container_starts_again(running: Compose) -> None:

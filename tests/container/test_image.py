@@ -101,7 +101,16 @@ def test_a_requirement_that_would_move_a_pinned_package_ends_the_build_and_says_
 
 
 def test_the_probe_says_why_it_fails(running: Compose) -> None:
-    status, output = run("docker", "exec", "-e", "TIDEGAUGE_PORT=1", running.container["Id"], "apache/healthcheck")
+    status, output = run(
+        "docker",
+        "exec",
+        "-e",
+        "TIDEGAUGE_RUN=/nowhere",
+        "-e",
+        "TIDEGAUGE_PORT=1",
+        running.container["Id"],
+        "apache/healthcheck",
+    )
     assert status == 1
     assert output.startswith("no answer from 127.0.0.1:1: ConnectionRefusedError")
 

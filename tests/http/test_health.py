@@ -74,7 +74,7 @@ def test_a_forked_worker_is_refused_with_its_reason(client: FlaskClient, house: 
 
 
 def test_an_application_that_nobody_started_says_how_to(tmp_path: Path) -> None:
-    answer = create_app(Settings(run=str(tmp_path))).test_client().get("/")
+    answer = create_app(Settings(run=str(tmp_path), journal="memory")).test_client().get("/")
     assert answer.status_code == 503
     assert "has not been started" in answer.text
 

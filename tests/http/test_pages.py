@@ -24,7 +24,7 @@ def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(
         "@dashboard(title='Till')\ndef page():\n    plot = figure()\n"
         "    plot.line('t', 'v', source=live('till'))\n    return plot\n"
     )
-    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path)))
+    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory"))
     house: House = app.extensions["house"]
     house.start()
     deadline = monotonic() + 5
@@ -113,7 +113,7 @@ def test_a_broken_dashboard_is_a_card_with_its_error_and_a_page_that_says_so(tmp
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "broken.py").write_text("import <b>")
-    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(mine)))
+    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(mine), journal="memory"))
     house: House = app.extensions["house"]
     house.start()
     client = app.test_client()

@@ -16,10 +16,10 @@ def test_the_table_of_settings_is_the_list_of_settings() -> None:
 def test_the_defaults_in_the_table_are_the_defaults() -> None:
     rows = dict(re.findall(r"^\| `TIDEGAUGE_(\w+)` \| `([^`]+)` \|", README, re.MULTILINE))
     defaults = Settings().model_dump()
-    for name in ("RUN", "DASHBOARDS"):
-        assert rows.pop(name) == Path(defaults[name.lower()]).name
+    for name in ("RUN", "DASHBOARDS", "JOURNAL"):
+        assert defaults[name.lower()].endswith(f"/{rows.pop(name)}")
     assert rows == {name: str(defaults[name.lower()]) for name in rows}
-    assert len(rows) == 6
+    assert len(rows) == 8
 
 
 def test_every_route_is_in_the_table_of_urls(app: Flask) -> None:

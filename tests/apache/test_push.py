@@ -1,0 +1,180 @@
+"""Pushes through a real Apache: the gate, real senders, and kill -9 under load."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import socket
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write.point import Point
+from influxdb_client.client.write_api import SYNCHRONOUS
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from served import TOKEN, Answer, Served
+
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
+ONE = b'{"name": "one", "value": 1}'
+
+
+def read(server: Served, name: str) -> list[list[Any]]:
+    """Every kept (seq, value) of a series, page by page."""
+    rows: list[list[Any]] = []
+    while True:
+        since = rows[-1][0] if rows else 0
+        page = server.ask(f"/api/series?name={quote(name)}&since={since}").json
+        if not page.get("seq"):
+            return rows
+        rows += [list(row) for row in zip(page["seq"], page["v"], strict=True)]
+
+
+@pytest.mark.parametrize(
+    "scheme", [f"Bearer {TOKEN}", f"Token {TOKEN}", "Basic " + b64encode(f"x:{TOKEN}".encode()).decode()]
+)
+def test_a_push_with_a_token_is_let_in(server: Served, scheme: str) -> None:
+    assert server.ask("/api/series", "POST", ONE, Authorization=scheme).status == 200
+    squeezed = server.ask("/api/series", "POST", gzip.compress(ONE), Authorization=scheme, Content_Encoding="gzip")
+    assert squeezed.status == 200
+
+
+@pytest.mark.parametrize(
+    "scheme", ["", f"Bearer {TOKEN}x", "Bearer *", "Bearer", f"Digest {TOKEN}", "Basic eA==", f"Basic {TOKEN}"]
+)
+@pytest.mark.parametrize("url", ["/api/series", "/write", "/api/v2/write", "/v1/metrics", "/collectd", "/query"])
+def test_a_push_without_one_is_refused_by_apache(server: Served, url: str, scheme: str) -> None:
+    before = int(server.ask("/data/", "POST").json["x"][0])
+    os.kill(server.daemon_pid, signal.SIGSTOP)
+    try:
+        answer = server.ask(url, "POST", ONE, Authorization=scheme)
+    finally:
+        os.kill(server.daemon_pid, signal.SIGCONT)
+    assert answer.status == 403
+    assert "TIDEGAUGE_PUSH_TOKEN" in answer.json["cure"]
+    assert server.ask("/data/", "POST").json["x"][0] == before + 1
+
+
+def test_slow_senders_without_a_token_take_no_thread(server: Served) -> None:
+    request = b"POST /api/series HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+    senders = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(64)]
+    for sender in senders:
+        sender.sendall(request)
+    assert server.ask("/dashboard/server/").status == 200
+    for sender in senders:
+        sender.close()
+
+
+def test_a_chunked_body_is_taken_up_to_the_limit(server: Served) -> None:
+    head = f"POST /api/series HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n"
+    chunked = head.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
+    body = b'{"name": "chunked", "value": 1}'
+    answer = server.raw(chunked + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    many = b"100000\r\n" + b" " * 2**20 + b"\r\n"
+    assert server.raw(chunked + many * 17 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+    assert server.ask("/api/series", "POST", b" " * (17 * 2**20), **AUTH).status == 413
+
+
+def test_a_pushed_sample_is_in_the_list_and_can_be_followed_by_curls_means(server: Served) -> None:
+    assert server.ask("/api/series", "POST", b'{"name": "room.temperature", "value": 21.5}', **AUTH).status == 200
+    assert [value for _, value in read(server, "room.temperature")][-1] == 21.5
+
+
+def test_a_bodys_limit_and_a_get_with_a_body_stay_as_they_were(server: Served) -> None:
+    assert server.ask("/api/series", "GET", ONE, **AUTH).status == 413
+    assert server.ask("/data/", "POST", ONE, **AUTH).status == 413
+
+
+# ---- real senders ----
+
+
+def test_influxdbs_own_client(server: Served) -> None:
+    with InfluxDBClient(server.url.rstrip("/"), token=TOKEN, org="any", enable_gzip=True) as client:
+        assert client.ping()
+        api = client.write_api(write_options=SYNCHRONOUS)
+        for n in range(3):
+            point = Point("weather").tag("place", "sea side").field("wind", float(n))  # type: ignore[no-untyped-call]
+            api.write("any", record=point)
+    assert [value for _, value in read(server, "weather.wind{place=sea side}")] == [0.0, 1.0, 2.0]
+
+
+def test_the_opentelemetry_sdks_exporter(server: Served) -> None:
+    exporter = OTLPMetricExporter(f"{server.url}v1/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
+    provider = MeterProvider([reader], resource=Resource.create({"service.name": "shop"}))
+    counter = provider.get_meter("test").create_counter("orders")
+    counter.add(2, {"kind": "a"})
+    assert provider.force_flush()
+    counter.add(3, {"kind": "a"})
+    assert provider.force_flush()
+    provider.shutdown()
+    names = [one["name"] for one in server.ask("/api/series").json["series"]]
+    [orders] = [name for name in names if name.startswith("orders{kind=a,") and "service.name=shop" in name]
+    assert [value for _, value in read(server, orders)][:2] == [2.0, 5.0]
+
+
+# ---- nothing acknowledged is lost ----
+
+
+def push(server: Served, name: str, value: int) -> Answer | None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        body = json.dumps({"name": name, "value": value, "time": 1_795_000_000_000 + value})
+        connection.request("POST", "/api/series", body, AUTH)
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.headers), answer.read())
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
+    server: Served, eventually: Callable[..., None]
+) -> None:
+    """20 rounds of kill -9 under eight pushers, who send again what was not acknowledged."""
+    rounds, numbers, done = 20, count(), Event()
+    acknowledged: set[int] = set()
+    epoch = server.ask("/health").json["epoch"]
+
+    def run() -> None:
+        while not done.is_set():
+            n = next(numbers)
+            while True:
+                answer = push(server, "killed", n)
+                if answer and answer.status == 200:
+                    acknowledged.add(n)
+                    break
+                time.sleep(0.02)
+            time.sleep(0.005)
+
+    threads = [Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    chance = random.Random(1)  # noqa: S311
+    try:
+        for _ in range(rounds):
+            time.sleep(chance.uniform(0.05, 0.4))
+            pid = server.daemon_pid
+            os.kill(pid, signal.SIGKILL)
+            eventually(lambda pid=pid: server.daemon_pid not in {pid, 0} and server.is_ready(), within_s=20)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    kept = [value for _, value in read(server, "killed") if value is not None]
+    assert len(kept) == len(set(kept))
+    assert {float(n) for n in acknowledged} - set(kept) == set()
+    assert server.ask("/health").json["epoch"] == epoch
+    assert len(acknowledged) > 10 * rounds

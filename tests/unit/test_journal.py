@@ -1,0 +1,305 @@
+"""The SQLite journal: what was appended is there, in order, whatever becomes of the process and of its file."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from threading import Thread
+
+import apsw
+import pytest
+
+from app.errors import CursorGone, JournalUnusable, JournalUnwritable
+from app.hub import Hub
+from app.journal.mark import STEP
+from app.journal.sqlite import Retention, SqliteJournal
+
+Eventually = Callable[..., None]
+
+
+@contextmanager
+def opened(path: Path, window: int = 100, retention: Retention | None = None) -> Iterator[Hub]:
+    hub = Hub(SqliteJournal(path, retention), window=window, max_series=1000)
+    hub.open()
+    yield hub
+    hub.journal.close()
+
+
+def crash(path: Path) -> Path:
+    """Return a copy of the journal as it lies on the disk now, with its writer still running: as after kill -9."""
+    target = path.parent / f"crashed-{len(list(path.parent.iterdir()))}"
+    target.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith("-shm"):
+            shutil.copy(file, target)
+    return target / path.name
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "journal.sqlite"
+
+
+def test_numbers_epoch_and_windows_go_on_after_a_close(path: Path) -> None:
+    with opened(path) as hub:
+        epoch = hub.epoch
+        hub.append([("a", 1, 1.5), ("b", 2, None)])
+    with opened(path) as hub:
+        assert hub.epoch == epoch
+        assert hub.append([("a", 3, 2.0)]).seq == 3
+        assert hub.read("a", 0) == [(1, 1, 1.5), (3, 3, 2.0)]
+        assert hub.read("b", 0) == [(2, 2, None)]
+
+
+def test_what_was_acknowledged_is_there_after_a_crash_and_no_number_is_given_twice(path: Path) -> None:
+    with opened(path) as hub:
+        epoch, last = hub.epoch, hub.append([("a", 1, 1.0)]).seq
+        with opened(crash(path)) as after:
+            assert after.epoch == epoch
+            assert after.read("a", 0) == [(1, 1, 1.0)]
+            assert after.append([("a", 2, 2.0)]).seq > last + 1
+            assert after.journal.losses == []
+
+
+def test_the_tutorials_count_goes_on_after_a_crash(path: Path) -> None:
+    with opened(path) as hub:
+        hub.journal.keep_count(41)
+        with opened(crash(path)) as after:
+            assert after.journal.counted == 41
+
+
+def test_windows_are_refilled_with_the_newest_and_know_what_left_them(path: Path) -> None:
+    with opened(path, window=10) as hub:
+        for time in range(30):
+            hub.append([("often", time, float(time))])
+        hub.append([("seldom", 1, 1.0)])
+        before = hub.snapshot(["often", "seldom"]).series
+    with opened(path, window=10) as hub:
+        assert hub.snapshot(["often", "seldom"]).series == before
+
+
+def test_a_series_that_is_older_than_what_is_read_in_one_go_is_refilled_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.journal.sqlite.REFILL_SAMPLES", 5)
+    with opened(path, window=3) as hub:
+        hub.append([("seldom", time, float(time)) for time in range(5)])
+        for time in range(20):
+            hub.append([("often", time, float(time))])
+        before = hub.snapshot(["often", "seldom"]).series
+    with opened(path, window=3) as hub:
+        assert hub.snapshot(["often", "seldom"]).series == before
+
+
+def test_samples_beyond_the_window_are_read_in_pages(path: Path) -> None:
+    with opened(path, window=10) as hub:
+        hub.append([("a", time, float(time)) for time in range(95)])
+        seen: list[int] = []
+        while page := hub.read("a", seen[-1] if seen else 0, limit=20):
+            assert len(page) <= 20
+            seen += [row.seq for row in page]
+        assert seen == list(range(1, 96))
+        assert [row.time for row in hub.read("a", 0, start_ms=10, end_ms=13)] == [10, 11, 12]
+
+
+def test_a_cursor_older_than_what_is_kept_is_told_the_oldest(path: Path, eventually: Eventually) -> None:
+    with opened(path, window=10, retention=Retention(samples=1000)) as hub:
+        for start in range(0, 5000, 500):
+            hub.append([("a", start + i, 1.0) for i in range(500)])
+        journal = hub.journal
+        assert isinstance(journal, SqliteJournal)
+        eventually(lambda: journal.samples <= 1000)
+        with pytest.raises(CursorGone, match=f"since={journal.horizon}"):
+            hub.read("a", 1)
+        assert len(hub.read("a", journal.horizon)) == journal.samples == 1000
+        assert hub.read("a", 0)[0].seq == journal.horizon + 1
+
+
+def test_samples_of_arrival_before_the_retention_are_removed(path: Path, eventually: Eventually) -> None:
+    with opened(path) as hub:
+        hub.append([("a", 1, 1.0)])
+        hub.append([("a", 2, 2.0)])
+    with opened(path, retention=Retention(days=1e-9)) as hub:
+        journal = hub.journal
+        assert isinstance(journal, SqliteJournal)
+        eventually(lambda: journal.samples == 1)  # the last batch tells where the numbers stand
+
+
+def test_a_push_that_is_repeated_is_stored_once_also_after_a_restart(path: Path) -> None:
+    with opened(path) as hub:
+        assert hub.append([("a", 1, 1.0)], b"push 1").seq == 1
+        hub.append([("a", 2, 2.0)])
+        assert hub.append([("a", 1, 1.0)], b"push 1").seq == 1
+    with opened(path) as hub:
+        assert hub.append([("a", 1, 1.0)], b"push 1").seq == 1
+        assert hub.newest == 2
+
+
+def test_a_sample_that_is_in_the_window_is_stored_once_and_one_without_a_time_never_merged(path: Path) -> None:
+    with opened(path) as hub:
+        hub.append([("a", 1, 1.0), ("a", 1, 1.0), ("a", 1, None), ("a", 1, 2.0)])
+        hub.append([("a", 1, None), ("a", 1, 1.0), ("b", None, 5.0), ("b", None, 5.0)])
+        assert [(row.time, row.value) for row in hub.read("a", 0)] == [(1, 1.0), (1, None), (1, 2.0)]
+        assert [row.value for row in hub.read("b", 0)] == [5.0, 5.0]
+
+
+def test_concurrent_pushes_share_commits_and_are_each_there_once(path: Path) -> None:
+    with opened(path, window=10_000) as hub:
+        numbers = count()
+
+        def push() -> None:
+            for _ in range(25):
+                n = next(numbers)
+                hub.append([("a", n, float(n)), ("b", n, float(n))])
+
+        threads = [Thread(target=push) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        journal = hub.journal
+        assert isinstance(journal, SqliteJournal)
+        assert sorted(row.time for row in hub.read("a", 0)) == list(range(400))
+        assert journal.commits < 400
+        assert [row.seq for row in hub.read("a", 0)] == sorted(row.seq for row in hub.read("a", 0))
+
+
+def test_a_second_writer_is_refused_with_the_first_ones_process_id(path: Path) -> None:
+    refusal = f"the process {os.getpid()} already writes to it"
+    with opened(path), pytest.raises(JournalUnusable, match=refusal), opened(path):
+        pass
+
+
+# ---- damage ----
+
+
+def damage(path: Path, value: float) -> None:
+    """Flip a byte of a stored value in the file itself."""
+    body = path.read_bytes()
+    at = body.index(struct.pack(">d", value))
+    path.write_bytes(body[: at + 7] + bytes([body[at + 7] ^ 1]) + body[at + 8 :])
+
+
+def test_a_flipped_byte_is_noticed_named_and_left_out_and_the_rest_is_kept(path: Path) -> None:
+    with opened(path) as hub:
+        epoch = hub.epoch
+        hub.append([("a", 1, 1.25)])
+        hub.append([("a", 2, 2.7182818), ("b", 2, 1.25)])
+        hub.append([("a", 3, 3.25)])
+    damage(path, 2.7182818)
+    for _ in range(2):
+        with opened(path) as hub:
+            assert [row.time for row in hub.read("a", 0)] == [1, 3]
+            assert hub.read("b", 0) == []
+            assert hub.epoch != epoch
+            after = hub.epoch
+            assert any("samples 2 to 3 are damaged" in loss for loss in hub.journal.losses)
+    assert after == hub.epoch
+
+
+def test_a_deleted_wal_is_noticed_by_the_mark(path: Path) -> None:
+    with opened(path) as hub:
+        hub.append([("a", 1, 1.0)])
+        crashed = crash(path)
+        crashed.with_name("journal.sqlite-wal").unlink()
+        with opened(crashed) as after:
+            assert after.epoch != hub.epoch
+            assert "samples 1 to 1 are missing" in after.journal.losses[0]
+            assert after.append([("a", 2, 2.0)]).seq > STEP
+
+
+def test_a_deleted_file_is_noticed_by_the_mark(path: Path) -> None:
+    with opened(path) as hub:
+        epoch = hub.epoch
+        hub.append([("a", 1, 1.0)])
+    path.unlink()
+    with opened(path) as hub:
+        assert hub.epoch != epoch
+        assert "file is missing, and with it the samples up to 1" in hub.journal.losses[0]
+        assert hub.append([("a", 2, 2.0)]).seq > 1
+
+
+def test_a_file_that_is_no_journal_is_set_aside_and_not_deleted(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database" * 1000)
+    with opened(path) as hub:
+        assert hub.append([("a", 1, 1.0)]).seq >= 1
+        assert "set aside as journal.sqlite.damaged-" in hub.journal.losses[0]
+    [aside] = path.parent.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"this is no database")
+
+
+def test_an_older_backup_is_noticed_and_is_a_new_epoch(path: Path) -> None:
+    with opened(path) as hub:
+        hub.append([("a", 1, 1.0)])
+    backup = path.read_bytes()
+    with opened(path) as hub:
+        epoch = hub.epoch
+        hub.append([("a", 2, 2.0)])
+    path.write_bytes(backup)
+    with opened(path) as hub:
+        assert hub.epoch != epoch
+        assert "samples 2 to 2 are missing" in hub.journal.losses[0]
+        assert hub.append([("a", 3, 3.0)]).seq > 2
+
+
+def test_a_journal_of_a_newer_release_is_refused_and_left_alone(path: Path) -> None:
+    with opened(path):
+        pass
+    with apsw.Connection(str(path)) as db:
+        db.pragma("user_version", 99)
+    with pytest.raises(JournalUnusable, match="has version 99"), opened(path):
+        pass
+    assert path.exists()
+
+
+# ---- a disk that does not take it ----
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from app.errors import JournalUnwritable
+from app.hub import Hub
+from app.journal.sqlite import SqliteJournal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+hub = Hub(SqliteJournal(Path(sys.argv[1])), window=10, max_series=10)
+hub.open()
+kept = hub.append([("a", 1, 1.0)]).seq
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+try:
+    while True:
+        kept = hub.append([("a", kept + i, 1.0) for i in range(1000)]).seq
+except JournalUnwritable as error:
+    print(error)
+assert hub.journal.problem
+assert len(hub.read("a", 0, limit=1_000_000)) == kept, (len(hub.read("a", 0, limit=1_000_000)), kept)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+import time
+deadline = time.monotonic() + 5
+while hub.journal.problem:
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+assert hub.append([("a", 10**9, 1.0)]).seq == kept + 1
+print("recovered")
+"""
+
+
+def test_a_full_disk_is_an_error_and_never_a_success_and_it_comes_back_by_itself(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, path], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "cannot keep samples now" in done.stdout
+    assert "recovered" in done.stdout
+
+
+def test_a_closed_journal_takes_nothing(path: Path) -> None:
+    with opened(path) as hub:
+        pass
+    with pytest.raises(JournalUnwritable, match="being closed"):
+        hub.append([("a", 1, 1.0)])

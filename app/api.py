@@ -41,7 +41,7 @@ def _samples(name: str) -> Response:
         raise CursorGone(since, 0, hub.epoch)
     limit = min(PAGE_ROWS, _whole("limit", request.args.get("limit", str(PAGE_ROWS))))
     rows = hub.read(name, since, start_ms=_time("from"), end_ms=_time("to"), limit=limit)
-    to = rows[-1].seq if rows else since
+    to = rows[-1][0] if rows else since
     if request.args.get("format") == "csv" or request.accept_mimetypes.best == "text/csv":
         response = Response(_csv(rows), mimetype="text/csv")
     else:
@@ -55,7 +55,7 @@ def _samples(name: str) -> Response:
 
 
 def _csv(rows: list[Row]) -> str:
-    lines = [f"{row.seq},{row.time},{'' if row.value is None else repr(row.value)}\n" for row in rows]
+    lines = [f"{seq},{t},{'' if value is None else repr(value)}\n" for seq, t, value in rows]
     return "seq,time,value\n" + "".join(lines)
 
 

@@ -1,14 +1,20 @@
 """Which requests are served, and the one shape of every error: JSON, or a page for a browser."""
 
+import hmac
 import ipaddress
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
 from collections.abc import Iterable
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app.errors import HostRefused, TidegaugeError, problem
+from app.errors import PUSH_CURE, PUSH_REFUSED, HostRefused, NotAllowed, TidegaugeError, problem
 from app.house import House
+from app.settings import Token
 
 # Sent where Apache does not set it (the development server), and on pages, which need a style nonce.
 POLICY = (
@@ -17,6 +23,7 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types bokehjs"
 )
 LIVENESS = "/health/live"
+SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
 
 
 def current_house() -> House:
@@ -39,6 +46,32 @@ def is_accepted_host(host: str, accepted: Iterable[str]) -> bool:
         return name.replace("-", "").replace("_", "").replace(".", "").isalnum() and (
             "." not in name or name.endswith(".localhost") or name in set(accepted)
         )
+
+
+def pusher() -> Token:
+    """Return the push token that this request brings, or raise NotAllowed."""
+    given = SCHEME.fullmatch(request.headers.get("Authorization", ""))
+    secret = given[2] if given else ""
+    if given and given[1].lower() == "basic":
+        try:
+            secret = b64decode(secret, validate=True).decode().partition(":")[2]
+        except (NotBase64, UnicodeDecodeError):
+            secret = ""
+    digest = sha256(secret.encode()).digest()
+    found = None
+    for token in current_house().settings.push_tokens:  # all of them, each in constant time
+        if hmac.compare_digest(sha256(token.secret.encode()).digest(), digest):
+            found = token
+    if found is None:
+        raise NotAllowed(PUSH_REFUSED, PUSH_CURE)
+    return found
+
+
+def is_from_loopback() -> bool:
+    """Tell whether this request was made on this host, and by no proxy on it."""
+    # A proxy on this host makes everybody look local; it says so in one of these.
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"))
+    return not forwarded and ipaddress.ip_address(request.remote_addr or "::").is_loopback
 
 
 def root() -> str:

@@ -1,13 +1,12 @@
 """Liveness and readiness, for orchestrators: "restart me if this fails", "send me no traffic while this fails"."""
 
-import ipaddress
 import platform
 from importlib.metadata import version
 from time import monotonic
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
-from app.guard import current_house
+from app.guard import current_house, is_from_loopback
 from app.vitals import mod_wsgi
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
@@ -40,18 +39,13 @@ def health() -> tuple[Response, int]:
         "newest_seq": house.hub.newest,
         "series": len(house.hub),
         "readings_refused": house.hub.refused,
+        "journal": house.journal.state(),
         "dashboards": len(house.dashboards),
         "up_s": round(monotonic() - house.started_at, 1),
     }
-    if _from_loopback():
+    if is_from_loopback():
         details["versions"] = _versions()
     return jsonify(details), 503 if reasons else 200
-
-
-def _from_loopback() -> bool:
-    # A proxy on this host makes everybody look local; it says so in one of these.
-    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"))
-    return not forwarded and ipaddress.ip_address(request.remote_addr or "::").is_loopback
 
 
 def _versions() -> dict[str, str]:

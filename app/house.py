@@ -9,6 +9,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import IO
 
+from prometheus_client import Counter as PushCounter
+
 from app.assets import Assets
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
@@ -18,7 +20,7 @@ from app.journal import Journal
 from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal
 from app.publisher import Publisher
-from app.samplers import Samplers
+from app.samplers import Samplers, SamplerState
 from app.settings import Settings
 from app.themes import themes
 
@@ -42,6 +44,7 @@ class House:
         self.tutorial = Counter()
         self.journal = _journal(settings)
         self.hub = Hub(self.journal, window=settings.window, max_series=settings.max_series)
+        self.pushes = PushCounter("tidegauge_pushes", "Pushes, by their answer", ["url", "status"], registry=None)
         self.dashboards: dict[str, Dashboard] = {}
         self.build = ""
         self.started_at = 0.0  # monotonic, s; 0.0 while not started
@@ -196,6 +199,16 @@ class House:
         if self._samplers.silent_s > SILENT_S:
             reasons.append(f"all samplers have been silent for {self._samplers.silent_s:.0f} s")
         return reasons
+
+    @property
+    def publisher_silent_s(self) -> float:
+        """Seconds since the feeds were last brought up to date."""
+        return self._publisher.silent_s if self._publisher else 0.0
+
+    @property
+    def sampler_states(self) -> list[SamplerState]:
+        """What each sampler last did."""
+        return self._samplers.states
 
     def state(self, dashboard: Dashboard) -> dict[str, object]:
         """Return how fresh a feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""

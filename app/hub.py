@@ -11,7 +11,7 @@ from time import time
 
 from app.errors import BadSample, CursorGone, UnknownSeries
 from app.journal import Journal, Reading, Row, Stamped
-from app.series import Columns, Sample, Window, check_cursor
+from app.series import Columns, Window, check_cursor
 
 MAX_NAME = 500  # characters
 
@@ -104,6 +104,7 @@ class Hub:
         self.journal = journal
         self.max_series = max_series
         self.refused = 0
+        self.kept = 0  # samples, by this process
         self._window = window
         self._lock = Lock()
         self._windows: dict[str, Window] = {}
@@ -193,13 +194,15 @@ class Hub:
             admitted.append(new)
         return admitted
 
-    def _take(self, samples: Sequence[Sample]) -> None:
+    def _take(self, first: int, samples: Sequence[Stamped]) -> None:
         if not samples:
             return
+        windows = self._windows
         with self._lock:
-            for seq, series, time, value in samples:
-                self._windows[series].append(seq, time, value)
-            self._newest = samples[-1][0]
+            for seq, (series, at, value) in enumerate(samples, first):
+                windows[series].append(seq, at, value)
+            self._newest = first + len(samples) - 1
+            self.kept += len(samples)
 
     def snapshot(self, names: Iterable[str], since: int = 0) -> Snapshot:
         """Return the samples of the named series after *since*, all read at one moment.
@@ -245,9 +248,9 @@ class Hub:
                 raise CursorGone(cursor, evicted if horizon is None else horizon, self.epoch)
             if horizon is not None:
                 return rows
-        rows = [Row(seq, t, None if isnan(v) else v) for seq, t, v in zip(*columns, strict=True)]
+        rows = [(seq, t, None if isnan(v) else v) for seq, t, v in zip(*columns, strict=True)]
         low, high = -inf if start_ms is None else start_ms, inf if end_ms is None else end_ms
-        return [row for row in rows if low <= row.time < high][:limit]
+        return [row for row in rows if low <= row[1] < high][:limit]
 
     def newest_time(self, names: Iterable[str]) -> int | None:
         """Return the latest time of the named series' newest samples, ms since the Unix epoch; None without any."""

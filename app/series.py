@@ -11,9 +11,6 @@ import numpy as np
 
 from app.errors import CursorAhead
 
-# One value of one series at one time: (seq, series, ms since the Unix epoch, finite value or None for a gap).
-Sample = tuple[int, str, int, float | None]
-
 
 class Columns(NamedTuple):
     """Samples of one series as three columns of equal length, in the order of ``seq``.
@@ -46,6 +43,7 @@ class Window:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._longest = size + max(1, size // 8)
         self._seq = array("q")
         self._t = array("q")
         self._v = array("d")
@@ -59,7 +57,8 @@ class Window:
         self._v.append(nan if value is None else value)
         if time > self._latest:
             self._latest = time
-        if (excess := len(self._seq) - self.size) > max(1, self.size // 8):
+        if len(self._seq) > self._longest:
+            excess = len(self._seq) - self.size
             self._dropped = self._seq[excess - 1]
             del self._seq[:excess], self._t[:excess], self._v[:excess]
 

@@ -1,6 +1,7 @@
 """Which process serves: the house is opened there and nowhere else."""
 
 import atexit
+import gc
 
 import click
 from flask import Flask
@@ -25,6 +26,10 @@ def open_house(app: Flask) -> None:
         module.subscribe_shutdown(lambda *_args, **_event: house.stop())
     elif not _flask_run():
         return
+    # A push makes many thousand tuples that live for milliseconds; by default the collector would walk all that the
+    # process has several times for each. What is loaded by now stays.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     atexit.register(house.stop)
     house.start()
 

@@ -1,58 +1,43 @@
-"""Measure a poll beside a static file of the same size and a page from Python, by wrk, in one run.
+"""The measured comparisons: interleaved rounds in one run; what counts is the ratio of the medians.
 
-Interleaved rounds on the same real Apache; what counts is the ratio of the medians, as the machine may be busy.
+Prints a table for each and writes bench/results.json.
 """
 
 import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
 from statistics import median
 
 import served
 
-ROUNDS = 5
-SECONDS = 3
-CONNECTIONS = 64
+from bench import journal, poll, push
+
+RESULTS = Path(__file__).parent / "results.json"
 
 
-def requests_per_s(url: str) -> float:
-    """Return what wrk reaches on *url* in SECONDS with CONNECTIONS; raises if an answer was no success."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in printed:
-        raise RuntimeError(f"{url} failed under load:\n{printed}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    if found is None:
-        raise RuntimeError(f"wrk printed no rate for {url}:\n{printed}")
-    return float(found.group(1))
+def table(title: str, unit: str, limit: str, rounds: dict[str, list[float]]) -> dict[str, object]:
+    """Print one comparison, as ratios to *limit*, and return it for the results."""
+    middle = {name: median(values) for name, values in rounds.items()}
+    print(f"\n{title}, {unit}\n{'':44} {'median':>10} {'lowest':>10} {'highest':>10} {'ratio':>6}")
+    for name, values in rounds.items():
+        ratio = middle[name] / middle[limit]
+        print(f"{name:44} {middle[name]:10.5g} {min(values):10.5g} {max(values):10.5g} {ratio:6.2f}")
+    return {"unit": unit, "limit": limit, "rounds": rounds}
 
 
 def main() -> None:
-    """Run all rounds, print a table, and write bench/results.json."""
+    """Run all comparisons."""
     server = served.start()
     try:
-        feed = server.run / "feeds/server"
-        same_size = feed / "bench.json"  # the same headers and log; another file, which nobody replaces
-        shutil.copyfile(feed / "tail.json", same_size)
-        same_size.chmod(0o644)
-        contenders = {
-            "static file of the same size": f"{server.url}feeds/server/bench.json",
-            "poll": f"{server.url}feeds/server/tail.json",
-            "answer from Python": f"{server.url}health/live",
+        results = {
+            "poll": table("A poll", "requests/s", "static file of the same size", poll.measure(server)),
+            "batches": table("Samples in, batches of 5,000", "samples/s", push.BARE, push.batches(server)),
+            "singles": table("Samples in, one a push, 16 connections", "pushes/s", push.EMPTY, push.singles(server)),
+            "latency": table("From a push's answer to the feed", "ms", "publish_ms", push.latency(server)),
         }
-        rounds = [{name: requests_per_s(url) for name, url in contenders.items()} for _ in range(ROUNDS)]
     finally:
         served.stop(server)
-    rates = {name: [one[name] for one in rounds] for name in contenders}
-    limit = median(rates["static file of the same size"])
-    print(f"{'':30} {'median/s':>9} {'lowest':>9} {'highest':>9} {'ratio':>6}")
-    for name, values in rates.items():
-        middle = median(values)
-        print(f"{name:30} {middle:9.0f} {min(values):9.0f} {max(values):9.0f} {middle / limit:6.2f}")
-    results = {"connections": CONNECTIONS, "seconds": SECONDS, "requests_per_s": rates}
-    (Path(__file__).parent / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    results["journal"] = table("The journal, a million samples", "s", journal.BUDGET, journal.measure())
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

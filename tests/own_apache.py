@@ -28,7 +28,7 @@ WSGISocketPrefix {folder}/wsgi
     Require all granted
 </Directory>
 WSGIScriptAlias /embedded {folder}/neighbour.wsgi
-WSGIDaemonProcess other
+WSGIDaemonProcess other threads=32 python-home={venv}
 WSGIScriptAlias /daemon {folder}/neighbour.wsgi process-group=other
 Define TIDEGAUGE_PREFIX /live
 Include {folder}/tidegauge.conf
@@ -62,11 +62,15 @@ class Host(Served):
 
 @contextmanager
 def own_apache(
-    server: Served, mod_wsgi: Path | None = None, change: tuple[str, str] = ("", ""), run: Path | None = None
+    server: Served,
+    mod_wsgi: Path | None = None,
+    change: tuple[str, str] = ("", ""),
+    run: Path | None = None,
+    neighbour: str = NEIGHBOUR,
 ) -> Iterator[Host]:
     """Start an Apache of a host's own, with the code and packages that *server* has.
 
-    With *mod_wsgi* (default: the product's), *change* made in tidegauge.conf, feeds in *run*.
+    With *mod_wsgi* (default: the product's), *change* made in tidegauge.conf, feeds in *run*, beside *neighbour*.
     """
     root = Path(f"/opt/tidegauge/{server.port}") if os.geteuid() == 0 else served.ROOT
     venv = root / "venv" if os.geteuid() == 0 else root / ".venv"
@@ -78,9 +82,9 @@ def own_apache(
     tidegauge = (root / "apache/tidegauge.conf").read_text()
     assert change[0] in tidegauge
     shutil.copy(mod_wsgi, folder / "mod_wsgi.so")  # where Apache's user can read it
-    (folder / "neighbour.wsgi").write_text(NEIGHBOUR)
+    (folder / "neighbour.wsgi").write_text(neighbour)
     (folder / "tidegauge.conf").write_text(tidegauge.replace(*change) if change[0] else tidegauge)
-    (folder / "httpd.conf").write_text(CONF.format(folder=folder, port=port, modules=modules))
+    (folder / "httpd.conf").write_text(CONF.format(folder=folder, port=port, modules=modules, venv=venv))
     user = []
     if os.geteuid() == 0:
         user = ["setpriv", "--reuid=tidegauge", "--regid=tidegauge", "--init-groups"]

@@ -18,6 +18,8 @@ class MemoryJournal:
     problem = ""
     losses: Sequence[str] = ()
     counted = 0
+    commits = 0
+    commit_s = 0.0
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
@@ -36,7 +38,7 @@ class MemoryJournal:
         with self._order:
             [stamped] = self._admit([batch])
             last = self._counter.add(len(stamped))
-            self._deliver([(seq, *reading) for seq, reading in enumerate(stamped, last - len(stamped) + 1)])
+            self._deliver(last - len(stamped) + 1, stamped)
             return last
 
     def follow(self, admit: Admit, deliver: Deliver) -> None:
@@ -54,6 +56,10 @@ class MemoryJournal:
     ) -> tuple[list[Row], None]:
         """Return nothing: what is kept is in the windows; see Journal."""
         return [], None
+
+    def state(self) -> dict[str, object]:
+        """See Journal."""
+        return {"kind": "memory"}
 
     def keep_count(self, n: int) -> None:
         """Do nothing; see Journal."""

@@ -27,29 +27,29 @@ def parse(body: bytes, precision: str, now_ms: int) -> Push:
         raise BadPush(f"The precision {precision[:20]!r} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
     multiply, divide = PRECISIONS[precision]
     push = Push()
-    tags: dict[str, str] = {}  # by the measurement and tags as they stand in the line: most lines repeat them
+    # Series names by field, for each measurement with its tags as they stand in a line: most lines repeat them.
+    known: dict[str, dict[str, str]] = {}
     for number, line in enumerate(decode(body).split("\n"), 1):
         line = line.strip("\r ")
-        if not line or line.startswith("#"):
+        if not line or line[0] == "#":
             continue
         try:
             found = parse_line(line)
             time = found["time"]
             if time is not None:
-                time = check_time(f"line {number}", time * multiply // divide, now_ms)
+                time = check_time(number, time * multiply // divide, now_ms)
             head = line.partition(" ")[0]
-            suffix = tags.get(head)
-            if suffix is None or "\\" in head:
-                suffix = tags[head] = series_name("", found["tags"])
-            base = encode(found["measurement"])
-            good = [
-                (f"{base}.{encode(name)}{suffix}", time, float(value))
-                for name, value in found["fields"].items()
-                if not isinstance(value, str)
-            ]
-            for name, _, _ in good:
-                if len(name) > 400 or not name.isprintable():
-                    check_name(name)
+            names = known.get(head)
+            if names is None or "\\" in head:  # an escaped blank: the head is longer
+                names = known[head] = {}
+            good = []
+            for field, value in found["fields"].items():
+                if isinstance(value, str):
+                    continue
+                name = names.get(field)
+                if name is None:
+                    name = names[field] = _name(found["measurement"], field, found["tags"])
+                good.append((name, time, float(value)))
             push.readings += good
         except LineFormatError as error:
             push.problems.append(f"line {number}: {str(error).rstrip('.')}: {line[:80]!r}.")
@@ -57,3 +57,7 @@ def parse(body: bytes, precision: str, now_ms: int) -> Push:
             what = error.what if error.what.startswith("line ") else f"line {number}: {error.what}"
             push.problems.append(what)
     return push
+
+
+def _name(measurement: str, field: str, tags: dict[str, str]) -> str:
+    return check_name(f"{encode(measurement)}.{encode(field)}{series_name('', tags)}")

@@ -1,18 +1,14 @@
 """The push URLs: who may push, how large a body may be, and what each format's clients expect as an answer."""
 
-import hmac
-import re
 import zlib
-from base64 import b64decode
-from binascii import Error as NotBase64
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 
 from flask import Blueprint, Response, current_app, json, jsonify, request
 from flask.sansio.blueprints import BlueprintSetupState
 from google.rpc.status_pb2 import Status
 
-from app.errors import PUSH_CURE, PUSH_REFUSED, BadEncoding, BodyTooLarge, NotAllowed, TidegaugeError
-from app.guard import current_house
+from app.errors import BadEncoding, BodyTooLarge, NotAllowed, TidegaugeError
+from app.guard import current_house, pusher
 from app.hub import Receipt, now_ms
 from app.journal import Reading
 from app.push import collectd, line_protocol, otlp
@@ -21,7 +17,12 @@ from app.settings import Token
 
 blueprint = Blueprint("push", __name__)
 MAX_BODY = 16 * 2**20  # bytes, before and after decompression; apache/tidegauge.conf has the same
-SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
+
+
+@blueprint.after_request
+def _count(response: Response) -> Response:
+    current_house().pushes.labels(request.path, response.status_code).inc()
+    return response
 
 
 @blueprint.record_once
@@ -32,7 +33,7 @@ def _add_deltas(state: BlueprintSetupState) -> None:
 @blueprint.post("/api/series")
 def push_json() -> Response:
     """Take JSON: one object, an array, or one object a line. Answers ``{"seq": n}``, the last sequence number."""
-    token = _token()
+    token = pusher()
     receipt = _append(token, our_json.parse(_body(), now_ms()).readings)
     if receipt.refused:
         raise _too_many(receipt)
@@ -44,7 +45,7 @@ def push_json() -> Response:
 def push_line_protocol() -> Response:
     """Take InfluxDB line protocol (v2, v1). Good lines are kept also where others are bad."""
     try:
-        token = _token()
+        token = pusher()
         push = line_protocol.parse(_body(), request.args.get("precision", "ns"), now_ms())
         receipt = _append(token, push.readings)
     except TidegaugeError as error:
@@ -64,7 +65,7 @@ def push_otlp() -> Response:
     try:
         if kind not in {otlp.JSON, otlp.PROTOBUF}:
             raise BadEncoding("Content-Type", kind, f"{otlp.PROTOBUF} or {otlp.JSON}")
-        token = _token()
+        token = pusher()
         points = otlp.parse(_body(), kind, now_ms())
         deltas: otlp.DeltaSums = current_app.extensions["deltas"]
         receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, readings))
@@ -79,7 +80,7 @@ def push_otlp() -> Response:
 @blueprint.post("/collectd")
 def push_collectd() -> Response:
     """Take collectd's write_http, Format JSON."""
-    token = _token()
+    token = pusher()
     receipt = _append(token, collectd.parse(_body(), now_ms()).readings)
     if receipt.refused:
         raise _too_many(receipt)
@@ -95,28 +96,9 @@ def ping() -> Response:
 @blueprint.post("/query")
 def query() -> Response:
     """Answer CREATE DATABASE, which v1 clients send before they write; there are no databases here."""
-    _token()
+    pusher()
     _body()
     return jsonify(results=[{"statement_id": 0}])
-
-
-def _token() -> Token:
-    """Return the token that this request brings, or raise NotAllowed."""
-    given = SCHEME.fullmatch(request.headers.get("Authorization", ""))
-    secret = given[2] if given else ""
-    if given and given[1].lower() == "basic":
-        try:
-            secret = b64decode(secret, validate=True).decode().partition(":")[2]
-        except (NotBase64, UnicodeDecodeError):
-            secret = ""
-    digest = sha256(secret.encode()).digest()
-    found = None
-    for token in current_house().settings.push_tokens:  # all of them, each in constant time
-        if hmac.compare_digest(sha256(token.secret.encode()).digest(), digest):
-            found = token
-    if found is None:
-        raise NotAllowed(PUSH_REFUSED, PUSH_CURE)
-    return found
 
 
 def _body() -> bytes:

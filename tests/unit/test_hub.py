@@ -8,9 +8,8 @@ import pytest
 
 from app.errors import BadSample, CursorAhead, UnknownSeries
 from app.hub import Hub
-from app.journal import Admit, Deliver, Reading
+from app.journal import Admit, Deliver, Reading, Stamped
 from app.journal.memory import MemoryJournal
-from app.series import Sample
 
 
 def make_hub(window: int = 100, max_series: int = 10) -> Hub:
@@ -71,9 +70,9 @@ class YieldingJournal(MemoryJournal):
     """Lets other threads run between numbering and delivery."""
 
     def follow(self, admit: Admit, deliver: Deliver) -> None:
-        def slowly(samples: Sequence[Sample]) -> None:
+        def slowly(first: int, samples: Sequence[Stamped]) -> None:
             sleep(0.001)
-            deliver(samples)
+            deliver(first, samples)
 
         super().follow(admit, slowly)
 

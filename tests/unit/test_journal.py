@@ -102,9 +102,9 @@ def test_samples_beyond_the_window_are_read_in_pages(path: Path) -> None:
         seen: list[int] = []
         while page := hub.read("a", seen[-1] if seen else 0, limit=20):
             assert len(page) <= 20
-            seen += [row.seq for row in page]
+            seen += [row[0] for row in page]
         assert seen == list(range(1, 96))
-        assert [row.time for row in hub.read("a", 0, start_ms=10, end_ms=13)] == [10, 11, 12]
+        assert [row[1] for row in hub.read("a", 0, start_ms=10, end_ms=13)] == [10, 11, 12]
 
 
 def test_a_cursor_older_than_what_is_kept_is_told_the_oldest(path: Path, eventually: Eventually) -> None:
@@ -117,7 +117,7 @@ def test_a_cursor_older_than_what_is_kept_is_told_the_oldest(path: Path, eventua
         with pytest.raises(CursorGone, match=f"since={journal.horizon}"):
             hub.read("a", 1)
         assert len(hub.read("a", journal.horizon)) == journal.samples == 1000
-        assert hub.read("a", 0)[0].seq == journal.horizon + 1
+        assert hub.read("a", 0)[0][0] == journal.horizon + 1
 
 
 def test_samples_of_arrival_before_the_retention_are_removed(path: Path, eventually: Eventually) -> None:
@@ -144,8 +144,8 @@ def test_a_sample_that_is_in_the_window_is_stored_once_and_one_without_a_time_ne
     with opened(path) as hub:
         hub.append([("a", 1, 1.0), ("a", 1, 1.0), ("a", 1, None), ("a", 1, 2.0)])
         hub.append([("a", 1, None), ("a", 1, 1.0), ("b", None, 5.0), ("b", None, 5.0)])
-        assert [(row.time, row.value) for row in hub.read("a", 0)] == [(1, 1.0), (1, None), (1, 2.0)]
-        assert [row.value for row in hub.read("b", 0)] == [5.0, 5.0]
+        assert [(row[1], row[2]) for row in hub.read("a", 0)] == [(1, 1.0), (1, None), (1, 2.0)]
+        assert [row[2] for row in hub.read("b", 0)] == [5.0, 5.0]
 
 
 def test_concurrent_pushes_share_commits_and_are_each_there_once(path: Path) -> None:
@@ -164,9 +164,9 @@ def test_concurrent_pushes_share_commits_and_are_each_there_once(path: Path) -> 
             thread.join()
         journal = hub.journal
         assert isinstance(journal, SqliteJournal)
-        assert sorted(row.time for row in hub.read("a", 0)) == list(range(400))
+        assert sorted(row[1] for row in hub.read("a", 0)) == list(range(400))
         assert journal.commits < 400
-        assert [row.seq for row in hub.read("a", 0)] == sorted(row.seq for row in hub.read("a", 0))
+        assert [row[0] for row in hub.read("a", 0)] == sorted(row[0] for row in hub.read("a", 0))
 
 
 def test_a_second_writer_is_refused_with_the_first_ones_process_id(path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_flipped_byte_is_noticed_named_and_left_out_and_the_rest_is_kept(path:
     damage(path, 2.7182818)
     for _ in range(2):
         with opened(path) as hub:
-            assert [row.time for row in hub.read("a", 0)] == [1, 3]
+            assert [row[1] for row in hub.read("a", 0)] == [1, 3]
             assert hub.read("b", 0) == []
             assert hub.epoch != epoch
             after = hub.epoch

@@ -23,7 +23,7 @@ def running(*samplers: Sampler) -> Iterator[tuple[Hub, Samplers]]:
 
 
 def values(hub: Hub, name: str) -> list[float | None]:
-    return [row.value for row in hub.read(name, 0)]
+    return [row[2] for row in hub.read(name, 0)]
 
 
 def test_a_new_process_begins_with_a_gap(eventually: Eventually) -> None:
@@ -112,7 +112,7 @@ def test_an_overdue_call_leaves_a_gap_before_its_value_and_its_missed_periods_ar
         eventually(lambda: len(calls) >= 4)
         eventually(lambda: len(values(hub, "a")) >= 6)
     assert values(hub, "a")[:6] == [None, 1.0, None, 2.0, 3.0, 4.0]
-    times = [row.time for row in hub.read("a", 0)]
+    times = [row[1] for row in hub.read("a", 0)]
     assert times == sorted(times)
     on_the_grid = [round((call - calls[0]) / 0.2) for call in calls[:4]]
     assert on_the_grid == [0, 1, 4, 5]

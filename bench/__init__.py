@@ -1,0 +1,1 @@
+"""The measured comparisons; `make bench` runs them all."""

@@ -31,6 +31,8 @@ IDLE_S = 0.25  # between two looks at retention, and between two tries to write 
 TRIM_SAMPLES = 2_000  # removed in one transaction
 DAY_MS = 86_400_000
 
+SampleRow = tuple[int, int, int, float | None]
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +47,21 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
         with suppress(apsw.Error):
             db.execute("ROLLBACK")
         raise
+
+
+def insert_samples(db: apsw.Connection, rows: Sequence[SampleRow]) -> None:
+    """Insert rows of (seq, series id, time, value), as few statements as can be.
+
+    Around each step of a statement the interpreter's lock is given up, and while another thread computes it is
+    back after a switch interval only: beside one such thread a row took 1,203 us with a step each (executemany), 29 us
+    with 250 rows a step, 13 us with 1,000; the last takes longer without such threads, and 256 no longer than one.
+    """
+    done = 0
+    for size in (256, 32, 4, 1):
+        statement = f"INSERT INTO sample(seq,series,time,value)VALUES{','.join(['(?,?,?,?)'] * size)}"
+        while len(rows) - done >= size:
+            db.execute(statement, tuple(chain.from_iterable(rows[done : done + size])))
+            done += size
 
 
 def _damage_sentence(first: int, last: int) -> str:
@@ -205,6 +222,7 @@ class SqliteJournal:
                 "journal_mode = WAL",
                 "synchronous = FULL",
                 "cache_size = -32768",  # KiB
+                "temp_store = MEMORY",  # where a statement of many rows keeps what it would have to undo
                 "wal_autocheckpoint = 4000",  # pages; the default writes each page of the index far more often
                 "journal_size_limit = 67108864",
             ):
@@ -330,7 +348,7 @@ class SqliteJournal:
         db = self._connection()
         with transaction(db):
             db.executemany("INSERT INTO series (name, id) VALUES (?, ?)", new_ids.items())
-            db.executemany("INSERT INTO sample (seq, series, time, value) VALUES (?, ?, ?, ?)", rows)
+            insert_samples(db, rows)
             query = "INSERT INTO batch (last_seq, first_seq, at, checksum, push) VALUES (?, ?, ?, ?, ?)"
             db.executemany(query, records)
             db.execute("UPDATE journal SET samples = samples + ?", (len(samples),))
@@ -367,7 +385,7 @@ class SqliteJournal:
 
     def _rows(
         self, first: int, samples: Sequence[Stamped], ids: dict[str, int], batches: Sequence[Sequence[Stamped]]
-    ) -> tuple[list[tuple[int, int, int, float | None]], list[int]]:
+    ) -> tuple[list[SampleRow], list[int]]:
         """Return the rows to insert, and a checksum for each batch."""
         rows = [(seq, ids[name], time, value) for seq, (name, time, value) in enumerate(samples, first)]
         ends = np.cumsum([len(batch) for batch in batches], dtype=np.int64)

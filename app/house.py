@@ -130,6 +130,7 @@ class House:
             build=self.build,
             publish_ms=settings.publish_ms,
             poll_ms=settings.poll_ms,
+            problem_of_source=lambda: self.journal.problem,
         )
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
         self._samplers.start()

@@ -8,7 +8,7 @@ window just before the next was written still finds its cursor in the tail.
 import gzip
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -56,16 +56,26 @@ class Publisher:
         build: the hash that makes an open page reload itself when it changes.
         publish_ms: shortest time between two tails of a feed.
         poll_ms: what the pages are told to wait between two polls.
+        problem_of_source: asked why nothing new comes, "" if that is not so; told to the pages.
     """
 
     def __init__(
-        self, hub: Hub, folder: Path, feeds: Mapping[str, Sequence[str]], *, build: str, publish_ms: int, poll_ms: int
+        self,
+        hub: Hub,
+        folder: Path,
+        feeds: Mapping[str, Sequence[str]],
+        *,
+        build: str,
+        publish_ms: int,
+        poll_ms: int,
+        problem_of_source: Callable[[], str] = str,
     ) -> None:
         self._hub = hub
         self._folder = folder
         self._build = build
         self._publish_s = publish_ms / 1000
         self._poll_ms = poll_ms
+        self._problem_of_source = problem_of_source
         self._feeds = [Feed(name, tuple(series)) for name, series in feeds.items()]
         self._stop = Event()
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
@@ -150,7 +160,15 @@ class Publisher:
         feed.tail_to, feed.tail_at = snapshot.to, monotonic()
 
     def _encode(self, bounds: dict[str, int], series: Sequence[Mapping[str, object]]) -> bytes:
-        head = {"epoch": self._hub.epoch, "build": self._build, **bounds, "time": now_ms(), "poll_ms": self._poll_ms}
+        head: dict[str, object] = {
+            "epoch": self._hub.epoch,
+            "build": self._build,
+            **bounds,
+            "time": now_ms(),
+            "poll_ms": self._poll_ms,
+        }
+        if problem := self._problem_of_source():
+            head["problem"] = problem
         return msgspec.json.encode({**head, "series": series})
 
     def _pad(self, feed: Feed, file: str, body: bytes) -> bytes:

@@ -1,10 +1,13 @@
 """Checksums of batches: SQLite does not notice a payload byte that has changed on the disk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+import apsw
 import numpy as np
 from numpy.typing import NDArray
+
+SLICE_SAMPLES = 20_000  # checked at once
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -69,3 +72,30 @@ def damaged(
     # Also a sample more or less.
     wrong |= ends - starts != last - first + 1
     return [(int(first[i]), int(last[i])) for i in np.flatnonzero(wrong)]
+
+
+def survey(db: apsw.Connection, to: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Check every batch up to *to*, a slice at a time.
+
+    Yields:
+        The last seq that was checked, and the batches of the slice that are damaged, as (first_seq, last_seq).
+    """
+    last = 0
+    while True:
+        with db:  # one moment: retention may remove batches meanwhile
+            query = (
+                "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
+            )
+            batches, samples = [], 0
+            for batch in db.execute(f"{query} LIMIT ?", (last, to, SLICE_SAMPLES)):
+                batches.append(batch)
+                samples += batch[1] - batch[0] + 1
+                if samples >= SLICE_SAMPLES:
+                    break
+            if not batches:
+                return
+            end = batches[-1][1]
+            query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
+            found = damaged(*as_columns(db.execute(query, (last, end))), batches)
+        yield end, found
+        last = end

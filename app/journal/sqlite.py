@@ -4,15 +4,17 @@ import fcntl
 import logging
 import os
 import secrets
+import shutil
 import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from pathlib import Path
+from threading import Event, Thread
 from typing import IO
 
 import apsw
@@ -20,7 +22,7 @@ import numpy as np
 
 from app.errors import JournalUnusable, JournalUnwritable, describe
 from app.journal import Admit, Deliver, Newest, Reading, Row, Stamped
-from app.journal.checks import Float, Int, as_columns, checksums, damaged
+from app.journal.checks import Float, Int, as_columns, checksums, damaged, survey
 from app.journal.group import GroupCommit, Waiting
 from app.journal.mark import STEP, Mark
 from app.journal.schema import migrate
@@ -28,6 +30,7 @@ from app.journal.schema import migrate
 PUSHES = 10_000  # requests remembered, to see their repeats
 REFILL_SAMPLES = 1_000_000  # read in one go at start, and checked; further ones are looked up series by series
 IDLE_S = 0.25  # between two looks at retention, and between two tries to write while that fails
+CHECK_PAUSE_S = 0.01  # between two slices
 TRIM_SAMPLES = 2_000  # removed in one transaction
 DAY_MS = 86_400_000
 
@@ -105,6 +108,9 @@ class SqliteJournal:
         self._is_new_life = False  # samples were lost, so this needs another epoch
         self._pushes: OrderedDict[bytes, int] = OrderedDict()
         self._damaged: list[tuple[int, int]] = []
+        self._found: list[tuple[int, int]] = []  # by the check, for the writer
+        self._ending = Event()
+        self.checked = 0  # every sample up to this seq has been
         self._writer = GroupCommit(self._write, self._idle, IDLE_S)
 
     def follow(self, admit: Admit, deliver: Deliver) -> None:
@@ -129,10 +135,12 @@ class SqliteJournal:
             self._release()
             raise JournalUnusable(str(self.path), describe(error)) from error
         self._writer.start()
+        Thread(target=self._survey, name="journal check", daemon=True).start()
         return found
 
     def close(self) -> None:
         """Commit what waits, and mark the file as complete. See Journal."""
+        self._ending.set()
         self._writer.stop()
         if self._db is not None and not self.problem:
             with suppress(apsw.Error, OSError):
@@ -205,12 +213,28 @@ class SqliteJournal:
         self.losses.append(what)
         self._is_new_life = True
 
-    def _set_aside(self, why: str) -> None:
-        self._disconnect()
-        aside = f"{self.path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    def replace_by(self, source: Path) -> None:
+        """Put a copy of *source* in the place of the file, which is set aside; nobody may have it open.
+
+        Raises:
+            JournalUnusable: a process writes to it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        self._rename("replaced")
+        shutil.copyfile(source, self.path)
+        self._release()
+
+    def _rename(self, why: str) -> str:
+        aside = f"{self.path.name}.{why}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         for suffix in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 self.path.with_name(self.path.name + suffix).rename(self.path.with_name(aside + suffix))
+        return aside
+
+    def _set_aside(self, why: str) -> None:
+        self._disconnect()
+        aside = self._rename("damaged")
         self._lose(f"The journal could not be read ({why}). It was set aside as {aside}.")
 
     def _connection(self) -> apsw.Connection:
@@ -303,7 +327,13 @@ class SqliteJournal:
         """See Journal."""
         files = [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal")]
         size = sum(file.stat().st_size for file in files if file.exists())
-        return {"kind": "sqlite", "samples": self.samples, "bytes": size, "horizon": self.horizon}
+        return {
+            "kind": "sqlite",
+            "samples": self.samples,
+            "bytes": size,
+            "horizon": self.horizon,
+            "checked": self.checked,
+        }
 
     def keep_count(self, n: int) -> None:
         """Keep the tutorial's count: it survives the process; after a power cut the last few may be missing."""
@@ -391,11 +421,27 @@ class SqliteJournal:
         ends = np.cumsum([len(batch) for batch in batches], dtype=np.int64)
         return rows, checksums(*as_columns((s, i, t, inf if v is None else v) for s, i, t, v in rows), ends).tolist()
 
+    def _survey(self) -> None:
+        """Check what was not read at start, in the background."""
+        known = set(self._damaged)
+        try:
+            with closing(self._reader()) as db:
+                for checked, found in survey(db, self._last_seq):
+                    self.checked = checked
+                    self._found += [one for one in found if one not in known]
+                    if self._ending.wait(CHECK_PAUSE_S):
+                        return
+        except (apsw.Error, JournalUnusable) as error:
+            log.exception("The journal could not be checked beyond %d", self.checked)
+            self.losses.append(f"The journal could not be checked beyond sample {self.checked}: {describe(error)}.")
+
     def _idle(self) -> None:
         if self.problem:
             self._write([])  # whether it can be written again
             return
         try:
+            while self._found:
+                self._note_damage(self._connection(), *self._found.pop())
             self._trim()
         except Exception:
             log.exception("The journal's oldest samples could not be removed")

@@ -8,7 +8,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from app.errors import BadPush
+from app.errors import BadPush, BadSample
+from app.hub import check_name, check_value
 from app.journal import Reading
 from app.push import Push, check_time, decode
 
@@ -81,6 +82,11 @@ def _reading(place: str, one: Any, now_ms: int) -> Reading:
         raise BadPush(f"{place}: the name {name!r:.80} is no text.", CURE)
     if value is not None and not isinstance(value, int | float):
         raise BadPush(f"{place}: {name[:80]!r} has the value {value!r:.80}.", "Send a number, or null for a gap.")
+    try:
+        check_name(name)
+        check_value(name, value)
+    except BadSample as error:
+        raise BadPush(f"{place}: {error.what}", error.cure) from None
     return name, None if time is None else check_time(place, _time_ms(place, time), now_ms), value
 
 

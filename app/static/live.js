@@ -141,6 +141,11 @@
             this.#wake();
         }
 
+        // Why nothing new comes, as the server says; undefined while it does.
+        get problem() {
+            return this.#tail?.problem;
+        }
+
         // {name, sampleAge}: one of live, stale, offline, signed out, starting; and the age of the newest sample in ms.
         get state() {
             const now = this.#clock && this.#clock.server + performance.now() - this.#clock.local;

@@ -19,6 +19,9 @@
             state.querySelector("strong").textContent = name; // announced, as the age is not
         }
         state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${age(sampleAge)} old`;
+        const problem = document.getElementById("problem");
+        problem.hidden = !feed.problem;
+        if (feed.problem) problem.textContent = `Nothing new can be kept now: ${feed.problem}. It goes on by itself.`;
         const missed = feed.reader.missedBefore;
         if (missed !== null) {
             const note = document.getElementById("missed");

@@ -1,5 +1,6 @@
 """The SQLite journal: what was appended is there, in order, whatever becomes of the process and of its file."""
 
+import math
 import os
 import shutil
 import struct
@@ -12,10 +13,12 @@ from pathlib import Path
 from threading import Thread
 
 import apsw
+import numpy as np
 import pytest
 
 from app.errors import CursorGone, JournalUnusable, JournalUnwritable
 from app.hub import Hub
+from app.journal.checks import as_columns, checksums
 from app.journal.mark import STEP
 from app.journal.sqlite import Retention, SqliteJournal
 
@@ -303,3 +306,32 @@ def test_a_closed_journal_takes_nothing(path: Path) -> None:
         pass
     with pytest.raises(JournalUnwritable, match="being closed"):
         hub.append([("a", 1, 1.0)])
+
+
+def test_damage_that_was_not_read_at_start_is_found_in_the_background(
+    path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr("app.journal.sqlite.REFILL_SAMPLES", 3)
+    with opened(path, window=10) as hub:
+        hub.append([("a", 1, 2.7182818)])
+        for time in range(2, 30):
+            hub.append([("b", time, float(time))])
+    damage(path, 2.7182818)
+    with opened(path, window=10) as hub:
+        eventually(lambda: any("samples 1 to 1 are damaged" in loss for loss in hub.journal.losses))
+        assert hub.journal.read("a", 0, start_ms=None, end_ms=None, limit=9)[0] == []
+
+
+def test_checksums_tell_every_kind_of_change() -> None:
+    rows = [(1, 1, 1000, 1.5), (2, 1, 1001, math.inf), (3, 2, 1002, -0.0)]
+    ends = np.array([3])
+    [before] = checksums(*as_columns(rows), ends)
+    assert [before] == list(checksums(*as_columns([*rows[:2], (3, 2, 1002, 0.0)]), ends))
+    for changed in (
+        (1, 1, 1000, 1.25),
+        (1, 1, 1008, 1.5),
+        (1, 3, 1000, 1.5),
+        (9, 1, 1000, 1.5),
+        (1, 1, 1000, math.inf),
+    ):
+        assert [before] != list(checksums(*as_columns([changed, *rows[1:]]), ends))

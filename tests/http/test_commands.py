@@ -1,0 +1,95 @@
+"""The `flask --app wsgi` commands, on the journal of an open house."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+from served import TOKEN
+from werkzeug.serving import make_server
+
+from app.house import House
+
+START = 1_795_000_000_000
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+@pytest.fixture
+def url(app: Flask) -> Iterator[str]:
+    """The application on a free port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_series_are_listed_shown_and_exported_while_the_server_runs(runner: FlaskCliRunner, house: House) -> None:
+    house.hub.append([("a", START, 1.5), ("a", START + 1000, None)])
+    assert "2026-11-18T11:06:41.000Z                     gap  a" in runner.invoke(args=["series", "list"]).output
+    shown = runner.invoke(args=["series", "show", "a", "--last", "2"]).output.splitlines()
+    assert [line.split()[1:] for line in shown] == [
+        ["2026-11-18T11:06:40.000Z", "1.5"],
+        ["2026-11-18T11:06:41.000Z", "gap"],
+    ]
+    assert (
+        runner.invoke(args=["series", "export", "a"]).output == f"name,time,value\na,{START},1.5\na,{START + 1000},\n"
+    )
+    missing = runner.invoke(args=["series", "show", "nothing"])
+    assert (missing.exit_code, "no series 'nothing'" in missing.output) == (1, True)
+
+
+def test_an_import_names_the_lines_it_refuses_and_keeps_the_others_once(
+    runner: FlaskCliRunner, house: House, url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rooms.csv"
+    rows = [f"room,{START + n},{n}" for n in range(6)]
+    rows[1], rows[4] = "room,soon,1", f"room,{START},warm"
+    file.write_text("\n".join(["name,time,value", *rows, f'"a, b",{START},']) + "\n")
+    for _ in range(2):
+        done = runner.invoke(args=["series", "import", str(file), "--url", url])
+        assert done.exit_code == 1
+        assert "line 3: the time 'soon' is none" in done.output
+        assert "line 6: 'room' has the value 'warm'" in done.output
+        assert "5 samples are there, 2 lines were refused" in done.output
+    assert [row[2] for row in house.hub.read("room", 0)] == [0.0, 2.0, 3.0, 5.0]
+    assert [row[2] for row in house.hub.read("a, b", 0)] == [None]
+
+
+def test_an_import_without_a_column_a_server_or_the_token_says_so(
+    runner: FlaskCliRunner, url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("name,value\na,1\n")
+    assert "line 1: the column time is missing" in runner.invoke(args=["series", "import", str(file)]).output
+    file.write_text(f"name,time,value\na,{START},1\n")
+    nobody = ["series", "import", str(file), "--url", "http://127.0.0.1:1"]
+    assert "cannot be reached" in runner.invoke(args=nobody).output
+    wrong = ["series", "import", str(file), "--url", url, "--token", f"{TOKEN}x"]
+    assert "answered 403: The request brings no token" in runner.invoke(args=wrong).output
+
+
+def test_a_journal_is_checked_and_backed_up_while_the_server_runs_and_restored_when_it_does_not(
+    runner: FlaskCliRunner, house: House, tmp_path: Path
+) -> None:
+    house.hub.append([("a", START, 1.5)])
+    checked = runner.invoke(args=["journal", "check"])
+    assert (checked.exit_code, "0 batches are damaged" in checked.output) == (0, True)
+    copy = tmp_path / "copy.sqlite"
+    assert runner.invoke(args=["journal", "backup", str(copy)]).exit_code == 0
+    assert "is there already" in runner.invoke(args=["journal", "backup", str(copy)]).output
+    refused = runner.invoke(args=["journal", "restore", str(copy)])
+    assert (refused.exit_code, "already writes to it" in refused.output) == (1, True)
+    house.hub.append([("a", START + 1, 2.5)])
+    house.stop()
+    assert runner.invoke(args=["journal", "restore", str(copy)]).exit_code == 0
+    exported = runner.invoke(args=["series", "export", "a"]).output
+    assert exported == f"name,time,value\na,{START},1.5\n"

@@ -67,6 +67,9 @@ def own_apache(
     change: tuple[str, str] = ("", ""),
     run: Path | None = None,
     neighbour: str = NEIGHBOUR,
+    modules: tuple[str, ...] = (),
+    files: dict[str, str] | None = None,
+    token: str = "",
 ) -> Iterator[Host]:
     """Start an Apache of a host's own, with the code and packages that *server* has.
 
@@ -78,18 +81,21 @@ def own_apache(
     folder = Path("/dev/shm") / f"tidegauge-test-host-{port}"  # noqa: S108 - as the run folder
     folder.mkdir(mode=0o755)
     mod_wsgi = mod_wsgi or next(venv.glob("lib/python3*/site-packages/mod_wsgi/server/mod_wsgi-*.so"))
-    modules = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES)
+    loaded = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES + modules)
     tidegauge = (root / "apache/tidegauge.conf").read_text()
     assert change[0] in tidegauge
     shutil.copy(mod_wsgi, folder / "mod_wsgi.so")  # where Apache's user can read it
     (folder / "neighbour.wsgi").write_text(neighbour)
     (folder / "tidegauge.conf").write_text(tidegauge.replace(*change) if change[0] else tidegauge)
-    (folder / "httpd.conf").write_text(CONF.format(folder=folder, port=port, modules=modules, venv=venv))
+    (folder / "httpd.conf").write_text(CONF.format(folder=folder, port=port, modules=loaded, venv=venv))
+    for name, text in (files or {}).items():
+        (folder / name).write_text(text)
     user = []
     if os.geteuid() == 0:
         user = ["setpriv", "--reuid=tidegauge", "--regid=tidegauge", "--init-groups"]
         subprocess.run(["chown", "-R", "tidegauge:", folder], check=True)
     environ = {"TIDEGAUGE_ROOT": str(root), "TIDEGAUGE_VENV": str(venv), "TIDEGAUGE_RUN": str(run or folder)}
+    environ["TIDEGAUGE_PUSH_TOKEN"] = token
     environ["TIDEGAUGE_JOURNAL"] = str((run or folder) / "data" / "journal.sqlite")
     command = [*user, "/usr/sbin/apache2", "-f", str(folder / "httpd.conf"), "-DFOREGROUND"]
     with subprocess.Popen(command, env=os.environ | environ) as apache:

@@ -82,15 +82,15 @@ class Served:
                 received += part
             return received
 
-    def is_ready(self) -> bool:
+    def is_ready(self, path: str = "/health/ready") -> bool:
         try:
-            return self.ask("/health/ready").status == 200
+            return self.ask(path).status == 200
         except OSError:
             return False
 
-    def wait_ready(self, within_s: float = 20.0) -> None:
+    def wait_ready(self, path: str = "/health/ready", within_s: float = 20.0) -> None:
         deadline = monotonic() + within_s
-        while not self.is_ready():
+        while not self.is_ready(path):
             assert monotonic() < deadline, f"not ready within {within_s} s"
             sleep(0.05)
 

@@ -1,21 +1,27 @@
 """Pushes through a real Apache: the gate, real senders, and kill -9 under load."""
 
 import gzip
+import hashlib
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException
 from itertools import count
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import served
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import SYNCHRONOUS
@@ -23,6 +29,7 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
+from own_apache import own_apache
 from served import TOKEN, Answer, Served
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -178,3 +185,94 @@ def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
     assert {float(n) for n in acknowledged} - set(kept) == set()
     assert server.ask("/health").json["epoch"] == epoch
     assert len(acknowledged) > 10 * rounds
+
+
+@pytest.fixture
+def agent(tmp_path: Path, require: Callable[[bool, str], None]) -> Iterator[Callable[..., None]]:
+    """Run a real agent until the test ends."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*command: str) -> None:
+        require(shutil.which(command[0]) is not None, f"needs {command[0]}, which make develop installs")
+        with (tmp_path / "agent.log").open("wb") as log:
+            running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
+
+    yield start
+    for one in running:
+        one.terminate()
+        one.wait(20)
+
+
+def test_collectd(server: Served, agent: Callable[..., None], eventually: Callable[..., None], tmp_path: Path) -> None:
+    conf = tmp_path / "collectd.conf"
+    conf.write_text(f"""
+Hostname "web1"
+Interval 1
+BaseDir "{tmp_path}"
+PIDFile "{tmp_path}/pid"
+TypesDB "/usr/share/collectd/types.db"
+LoadPlugin load
+LoadPlugin write_http
+<Plugin write_http>
+  <Node "tidegauge">
+    URL "{server.url}collectd"
+    User "x"
+    Password "{TOKEN}"
+    Format "JSON"
+    BufferSize 1024
+  </Node>
+</Plugin>
+""")
+    agent("collectd", "-f", "-C", str(conf))
+    eventually(lambda: len(read(server, "load.load.shortterm{host=web1}")) >= 2, within_s=20)
+
+
+def test_prometheus_scrapes_the_metrics(
+    server: Served, agent: Callable[..., None], eventually: Callable[..., None], tmp_path: Path
+) -> None:
+    port = served.free_ports()
+    conf = tmp_path / "prometheus.yml"
+    conf.write_text(f"""
+scrape_configs:
+  - job_name: tidegauge
+    scrape_interval: 1s
+    static_configs: [{{targets: ["127.0.0.1:{server.port}"]}}]
+""")
+    listen = f"--web.listen-address=127.0.0.1:{port}"
+    agent("prometheus", f"--config.file={conf}", f"--storage.tsdb.path={tmp_path}/data", listen)
+    prometheus = Served(port, {})
+
+    def samples() -> float:
+        try:
+            found = prometheus.ask("/api/v1/query?query=tidegauge_samples_total").json["data"]["result"]
+        except OSError:
+            return 0
+        return float(found[0]["value"][1]) if found else 0
+
+    eventually(lambda: samples() > 0, within_s=20)
+
+
+def test_metrics_are_for_loopback_and_for_who_brings_a_token(server: Served) -> None:
+    assert b"tidegauge_journal_bytes" in server.ask("/metrics").body
+    assert server.ask("/metrics", X_Forwarded_For="192.0.2.7").status == 403
+    assert server.ask("/metrics", X_Forwarded_For="192.0.2.7", Authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_the_readmes_sign_in_covers_all_but_pushes_probes_and_scripts(server: Served) -> None:
+    readme = (served.ROOT / "README.md").read_text()
+    example = re.search(r"((?:    [^\n]*\n)*    </LocationMatch>\n)", readme)
+    assert example
+    password = "{SHA}" + b64encode(hashlib.sha1(b"open").digest()).decode()  # noqa: S324
+    change = ("# What takes a body.", example[1].replace("/etc/apache2/viewers", "${TIDEGAUGE_RUN}/viewers"))
+    modules = ("authn_core", "authn_file", "auth_basic", "authz_user")
+    with own_apache(
+        server, change=change, modules=modules, files={"viewers": f"anna:{password}\n"}, token=TOKEN
+    ) as host:
+        host.wait_ready("/live/health/ready")
+        for url in ("/live/", "/live/feeds/server/tail.json", "/live/api/series", "/live/dashboard/server/"):
+            assert host.ask(url).status == 401
+            assert host.ask(url, Authorization="Basic " + b64encode(b"anna:open").decode()).status == 200
+        assert host.ask("/live/health/live").status == 200
+        assert host.ask("/live/static/nothing").status == 404
+        assert host.ask("/live/api/series", "POST", ONE, **AUTH).status == 200
+        assert host.ask("/live/api/series", "POST", ONE).status == 403

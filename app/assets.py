@@ -77,7 +77,7 @@ class Assets:
         (folder / "errors").mkdir(parents=True, exist_ok=True)
         documents = {f"{status}.json": json.dumps(problem(status)) for status in HTTP_ERRORS}
         documents |= {f"{status}.html": _page(status) for status in HTTP_ERRORS}
-        documents["push-403.json"] = json.dumps(problem(403, PUSH_REFUSED, cure=PUSH_CURE))
+        documents |= {f"push-{n}.json": json.dumps(problem(n, PUSH_REFUSED, cure=PUSH_CURE)) for n in (401, 403)}
         for name, text in documents.items():
             target = folder / "errors" / name
             target.write_text(text + "\n", "utf-8")

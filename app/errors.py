@@ -10,6 +10,7 @@ from dataclasses import dataclass
 # this table, too (app/assets.py), so that both servers say the same.
 HTTP_ERRORS = {
     400: ("Bad Request", "The request is not valid HTTP or names a host that is not accepted.", "Check the request."),
+    401: ("Unauthorized", "This address is not open to you.", "Sign in."),
     403: ("Forbidden", "This address is not open to you.", "Sign in, or ask whoever runs this server."),
     404: ("Not Found", "There is nothing at this address.", "See the list of dashboards on the front page."),
     405: ("Method Not Allowed", "This address does not take that method.", "Use one that the Allow header names."),

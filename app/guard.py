@@ -63,7 +63,8 @@ def pusher() -> Token:
         if hmac.compare_digest(sha256(token.secret.encode()).digest(), digest):
             found = token
     if found is None:
-        raise NotAllowed(PUSH_REFUSED, PUSH_CURE)
+        # Who sent none is asked for one: some agents wait for that.
+        raise NotAllowed(PUSH_REFUSED, PUSH_CURE, status=403 if "Authorization" in request.headers else 401)
     return found
 
 
@@ -108,6 +109,8 @@ def _finish(response: Response) -> Response:
         # Werkzeug's own redirects repeat the Host header, in their text, too.
         response.headers["Location"] = urlsplit(location)._replace(scheme="", netloc="").geturl()
         response.set_data(b"")
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Tidegauge push"'
     response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")

@@ -64,11 +64,13 @@ def test_a_push_without_one_is_refused_by_apache(server: Served, url: str, schem
     before = int(server.ask("/data/", "POST").json["x"][0])
     os.kill(server.daemon_pid, signal.SIGSTOP)
     try:
-        answer = server.ask(url, "POST", ONE, Authorization=scheme)
+        answer, unasked = server.ask(url, "POST", ONE, Authorization=scheme), server.ask(url, "POST", ONE)
     finally:
         os.kill(server.daemon_pid, signal.SIGCONT)
-    assert answer.status == 403
-    assert "TIDEGAUGE_PUSH_TOKEN" in answer.json["cure"]
+    assert (answer.status, unasked.status) == (403, 401)
+    assert unasked.headers["WWW-Authenticate"] == 'Basic realm="Tidegauge push"'
+    for one in (answer, unasked):
+        assert "TIDEGAUGE_PUSH_TOKEN" in one.json["cure"]
     assert server.ask("/data/", "POST").json["x"][0] == before + 1
 
 
@@ -254,7 +256,7 @@ scrape_configs:
 
 def test_metrics_are_for_loopback_and_for_who_brings_a_token(server: Served) -> None:
     assert b"tidegauge_journal_bytes" in server.ask("/metrics").body
-    assert server.ask("/metrics", X_Forwarded_For="192.0.2.7").status == 403
+    assert server.ask("/metrics", X_Forwarded_For="192.0.2.7").status == 401
     assert server.ask("/metrics", X_Forwarded_For="192.0.2.7", Authorization=f"Bearer {TOKEN}").status == 200
 
 
@@ -275,4 +277,4 @@ def test_the_readmes_sign_in_covers_all_but_pushes_probes_and_scripts(server: Se
         assert host.ask("/live/health/live").status == 200
         assert host.ask("/live/static/nothing").status == 404
         assert host.ask("/live/api/series", "POST", ONE, **AUTH).status == 200
-        assert host.ask("/live/api/series", "POST", ONE).status == 403
+        assert host.ask("/live/api/series", "POST", ONE).status == 401

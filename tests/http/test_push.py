@@ -150,6 +150,13 @@ def test_no_push_without_a_token_and_the_refusal_names_the_setting(
     assert "TIDEGAUGE_PUSH_TOKEN" in answer.text
 
 
+@pytest.mark.parametrize("url", ["/api/series", "/api/v2/write", "/v1/metrics", "/collectd"])
+def test_who_brings_no_token_is_asked_for_one(client: FlaskClient, url: str) -> None:
+    answer = client.post(url, data=b"", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="Tidegauge push"')
+    assert "TIDEGAUGE_PUSH_TOKEN" in answer.text
+
+
 def test_a_token_with_a_prefix_writes_those_series_alone(client: FlaskClient) -> None:
     bearer = f"Bearer {ROOM_TOKEN}"
     assert push(client, {"name": "room.a", "value": 1}, Authorization=bearer).status_code == 200

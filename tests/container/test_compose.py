@@ -6,9 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from socket import create_connection
 from time import monotonic
+from urllib.request import Request, urlopen
 
 import pytest
 from container_engine import Compose, docker
+from served import TOKEN
 
 UP_WITHIN_S = 15  # of the image being there
 
@@ -155,15 +157,27 @@ def test_a_restart_goes_on_where_it_was(running: Compose) -> None:
     assert (after["epoch"], after["to"] > before["to"]) == (before["epoch"], True)
 
 
-def test_the_data_survive_a_down_and_an_up(running: Compose) -> None:
-    before = running.get_json("/feeds/server/window.json")
-    running("down", "--timeout", "20")
-    running.up()
-    after = running.get_json("/feeds/server/window.json")
+def test_what_was_pushed_survives_a_down_and_an_up(compose: Compose) -> None:
+    token = {"TIDEGAUGE_PUSH_TOKEN": TOKEN}
+    compose.up(token)
+    push = Request(
+        f"http://127.0.0.1:{compose.port}/api/series",
+        b'{"name": "room.temperature", "value": 21.5}',
+        {"Authorization": f"Bearer {TOKEN}"},
+    )
+    with urlopen(push, timeout=10) as answer:
+        assert answer.status == 200
+    before = compose.get_json("/feeds/server/window.json")
+    compose("down", "--timeout", "20")
+    compose.up(token)
+    after = compose.get_json("/feeds/server/window.json")
     assert after["epoch"] == before["epoch"]
     old, new = ({one["name"]: one["t"] for one in window["series"]} for window in (before, after))
     assert all(set(times) <= set(new[name]) for name, times in old.items())
-    assert running.get_json("/health")["troubles"] == []
+    assert compose.get_json("/api/series?name=room.temperature")["v"] == [21.5]
+    assert compose.get_json("/health")["troubles"] == []
+    listed = compose.inside("venv/bin/flask --app wsgi series list")
+    assert "21.5  room.temperature" in listed.output
 
 
 def test_a_killed_container_starts_again(running: Compose) -> None:

@@ -335,3 +335,15 @@ def test_checksums_tell_every_kind_of_change() -> None:
         (1, 1, 1000, math.inf),
     ):
         assert [before] != list(checksums(*as_columns([changed, *rows[1:]]), ends))
+
+
+@pytest.mark.parametrize("version", [1])
+def test_a_journal_of_every_earlier_version_opens(tmp_path: Path, version: int) -> None:
+    for file in (Path(__file__).parents[1] / "journals").glob(f"version-{version}.sqlite*"):
+        shutil.copy(file, tmp_path)
+    with opened(tmp_path / f"version-{version}.sqlite", retention=Retention(days=36_500)) as hub:
+        assert hub.read("a", 0) == [(1, 1_795_000_000_000, 1.5), (3, 1_795_000_001_000, 2.5)]
+        assert hub.read("b{host=web1}", 0) == [(2, 1_795_000_000_001, None)]
+        assert hub.journal.counted == 7
+        assert hub.journal.losses == []
+        assert hub.append([("a", 1, 1.0)], b"a push of version1").seq == 2

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import quote
@@ -195,7 +196,7 @@ def agent(tmp_path: Path, require: Callable[[bool, str], None]) -> Iterator[Call
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*command: str) -> None:
-        require(shutil.which(command[0]) is not None, f"needs {command[0]}, which make develop installs")
+        require(shutil.which(command[0]) is not None, f"needs {command[0]}: apt-get install it (CI=true make develop does)")
         with (tmp_path / "agent.log").open("wb") as log:
             running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
 
@@ -227,6 +228,32 @@ LoadPlugin write_http
 """)
     agent("collectd", "-f", "-C", str(conf))
     eventually(lambda: len(read(server, "load.load.shortterm{host=web1}")) >= 2, within_s=20)
+
+
+ICINGA = """
+const NodeName = "web1"
+include <itl>
+object CheckerComponent "checker" {{}}
+object Influxdb2Writer "tidegauge" {{
+  host = "127.0.0.1", port = {port}, organization = "x", bucket = "x", auth_token = "{token}"
+  flush_interval = 1s, flush_threshold = 1
+  host_template = {{ measurement = "$host.check_command$", tags = {{ hostname = "$host.name$" }} }}
+}}
+object Host "web1" {{ check_command = "random", check_interval = 1s, retry_interval = 1s }}
+"""
+
+
+def test_icinga2(server: Served, agent: Callable[..., None], eventually: Callable[..., None]) -> None:
+    """It gives up being root, so it needs a folder that its own user may write."""
+    with TemporaryDirectory() as folder:
+        conf = Path(folder, "icinga2.conf")
+        conf.write_text(ICINGA.format(port=server.port, token=TOKEN))
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", "nagios:", folder], check=True)
+        kinds = ("Data", "Log", "Cache", "Spool", "InitRun", "Config")
+        folders = [part for kind in kinds for part in ("-D", f"Configuration.{kind}Dir={folder}")]
+        agent("icinga2", "daemon", "-c", str(conf), *folders)
+        eventually(lambda: read(server, "random.value{hostname=web1,metric=value}"), within_s=30)
 
 
 def test_prometheus_scrapes_the_metrics(

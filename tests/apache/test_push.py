@@ -196,7 +196,7 @@ def agent(tmp_path: Path, require: Callable[[bool, str], None]) -> Iterator[Call
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*command: str) -> None:
-        require(shutil.which(command[0]) is not None, f"needs {command[0]}: apt-get install it (CI=true make develop does)")
+        require(shutil.which(command[0]) is not None, f"needs {command[0]}: apt-get install it")
         with (tmp_path / "agent.log").open("wb") as log:
             running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
 

@@ -74,6 +74,31 @@ def damaged(
     return [(int(first[i]), int(last[i])) for i in np.flatnonzero(wrong)]
 
 
+def read_checked(
+    db: apsw.Connection, after: int, to: int, limit: int = -1
+) -> tuple[tuple[Int, Int, Int, Float], list[tuple[int, int]], int]:
+    """Read the samples of the batches with after < last_seq <= to, and check them.
+
+    Args:
+        limit: stop after the batch that reaches so many samples; -1: never.
+
+    Returns:
+        The samples as columns, the batches that are damaged, and the last seq that was read (*after*: there was none).
+    """
+    query = "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
+    batches, samples = [], 0
+    with db:  # one moment: retention may remove batches meanwhile
+        for first, last, checksum in db.execute(query, (after, to)):
+            batches.append((first, last, checksum))
+            samples += last - first + 1
+            if samples >= limit > 0:
+                break
+        end = batches[-1][1] if batches else after
+        query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
+        columns = as_columns(db.execute(query, (after, end)))
+    return columns, damaged(*columns, batches), end
+
+
 def survey(db: apsw.Connection, to: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """Check every batch up to *to*, a slice at a time.
 
@@ -82,20 +107,8 @@ def survey(db: apsw.Connection, to: int) -> Iterator[tuple[int, list[tuple[int, 
     """
     last = 0
     while True:
-        with db:  # one moment: retention may remove batches meanwhile
-            query = (
-                "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
-            )
-            batches, samples = [], 0
-            for batch in db.execute(f"{query} LIMIT ?", (last, to, SLICE_SAMPLES)):
-                batches.append(batch)
-                samples += batch[1] - batch[0] + 1
-                if samples >= SLICE_SAMPLES:
-                    break
-            if not batches:
-                return
-            end = batches[-1][1]
-            query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
-            found = damaged(*as_columns(db.execute(query, (last, end))), batches)
+        _, found, end = read_checked(db, last, to, SLICE_SAMPLES)
+        if end == last:
+            return
         yield end, found
         last = end

@@ -22,7 +22,7 @@ import numpy as np
 
 from app.errors import JournalUnusable, JournalUnwritable, describe
 from app.journal import Admit, Deliver, Newest, Reading, Row, Stamped
-from app.journal.checks import Float, Int, as_columns, checksums, damaged, survey
+from app.journal.checks import Float, Int, as_columns, checksums, read_checked, survey
 from app.journal.group import GroupCommit, Waiting
 from app.journal.mark import STEP, Mark
 from app.journal.schema import migrate
@@ -34,6 +34,11 @@ CHECK_PAUSE_S = 0.01  # between two slices
 TRIM_SAMPLES = 2_000  # removed in one transaction
 DAY_MS = 86_400_000
 
+# What is damaged is left out here, not after it: a page of damaged samples alone would look like the end.
+READ = """
+    SELECT seq, time, value FROM sample
+    WHERE NOT EXISTS (SELECT 1 FROM damage WHERE sample.seq BETWEEN first_seq AND last_seq) AND series = ?
+"""
 SampleRow = tuple[int, int, int, float | None]
 
 log = logging.getLogger(__name__)
@@ -110,7 +115,8 @@ class SqliteJournal:
         self._damaged: list[tuple[int, int]] = []
         self._found: list[tuple[int, int]] = []  # by the check, for the writer
         self._ending = Event()
-        self.checked = 0  # every sample up to this seq has been
+        self._unchecked = 0  # the last seq that was not read at start
+        self.checked = 0  # of those, every sample up to this seq has been
         self._writer = GroupCommit(self._write, self._idle, IDLE_S)
 
     def follow(self, admit: Admit, deliver: Deliver) -> None:
@@ -266,6 +272,7 @@ class SqliteJournal:
         lower = next((seq for (seq,) in db.execute(query, (REFILL_SAMPLES,))), 0)
         query = "SELECT last_seq FROM batch WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
         lower = next((seq for (seq,) in db.execute(query, (lower,))), 0) if lower else 0
+        self._unchecked = lower
         seq, series, times, values = self._checked(db, lower)
         order = np.argsort(series, kind="stable")
         seq, series, times, values = seq[order], series[order], times[order], values[order]
@@ -273,14 +280,14 @@ class SqliteJournal:
         ends = np.append(starts[1:], len(series))[: len(starts)]
         spans = {int(number): (int(start), int(end)) for number, start, end in zip(numbers, starts, ends, strict=True)}
         found = []
-        query = "SELECT seq, time, value FROM sample WHERE series = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
+        query = f"{READ} AND seq <= ? ORDER BY seq DESC LIMIT ?"
         for name, number in self._ids.items():
             start, end = spans.get(number, (0, 0))
             start = max(start, end - size - 1)  # one more than the window: it tells what has left it
             columns = [seq[start:end], times[start:end], values[start:end]]
             if lower and end - start <= size:
                 older = db.execute(query, (number, lower, size + 1 - (end - start)))
-                rows = [row for row in older if not self._is_damaged(row[0])][::-1]
+                rows = list(older)[::-1]
                 columns = [np.append([row[i] for row in rows], column) for i, column in enumerate(columns)]
             evicted = int(columns[0][-size - 1]) if len(columns[0]) > size else self.horizon
             found.append(
@@ -296,12 +303,10 @@ class SqliteJournal:
 
     def _checked(self, db: apsw.Connection, after: int) -> tuple[Int, Int, Int, Float]:
         """Return the samples with seq > *after* as columns, without those of damaged batches."""
-        query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? ORDER BY seq"
-        columns = as_columns(db.execute(query, (after,)))
-        query = "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? ORDER BY last_seq"
-        for first, last in damaged(*columns, list(db.execute(query, (after,)))):
-            if (first, last) not in self._damaged:
-                self._note_damage(db, first, last)
+        columns, found, _ = read_checked(db, after, 2**63 - 1)
+        for one in found:
+            if one not in self._damaged:
+                self._note_damage(db, *one)
         kept = np.full(len(columns[0]), True)
         for first, last in self._damaged:
             kept &= (columns[0] < first) | (columns[0] > last)
@@ -313,9 +318,6 @@ class SqliteJournal:
         db.execute("INSERT INTO damage (first_seq, last_seq, at) VALUES (?, ?, ?)", (first, last, now))
         self._damaged = sorted([*self._damaged, (first, last)])
         self._lose(_damage_sentence(first, last))
-
-    def _is_damaged(self, seq: int) -> bool:
-        return any(first <= seq <= last for first, last in self._damaged)
 
     # ---- writing ----
 
@@ -426,7 +428,7 @@ class SqliteJournal:
         known = set(self._damaged)
         try:
             with closing(self._reader()) as db:
-                for checked, found in survey(db, self._last_seq):
+                for checked, found in survey(db, self._unchecked):
                     self.checked = checked
                     self._found += [one for one in found if one not in known]
                     if self._ending.wait(CHECK_PAUSE_S):
@@ -484,13 +486,8 @@ class SqliteJournal:
         self, series: str, since: int, *, start_ms: int | None, end_ms: int | None, limit: int
     ) -> tuple[list[Row], int]:
         """See Journal."""
-        query = (
-            "SELECT seq, time, value FROM sample WHERE series = ? AND seq > ? AND time >= ? AND time < ?"
-            " ORDER BY seq LIMIT ?"
-        )
+        query = f"{READ} AND seq > ? AND time >= ? AND time < ? ORDER BY seq LIMIT ?"
         bounds = (-(2**63) if start_ms is None else start_ms, 2**63 - 1 if end_ms is None else end_ms)
         rows = self._reader().execute(query, (self._ids.get(series, 0), since, *bounds, limit))
         found: list[Row] = rows.fetchall()  # type: ignore[assignment]  # by the query
-        if self._damaged:
-            found = [row for row in found if not self._is_damaged(row[0])]
         return found, self.horizon

@@ -205,6 +205,15 @@ def test_a_flipped_byte_is_noticed_named_and_left_out_and_the_rest_is_kept(path:
     assert after == hub.epoch
 
 
+def test_a_reader_gets_past_a_page_of_damaged_samples(path: Path) -> None:
+    with opened(path, window=10) as hub:
+        hub.append([("a", time, 2.7182818 if time == 3 else float(time)) for time in range(50)])
+        hub.append([("a", time, float(time)) for time in range(50, 90)])
+    damage(path, 2.7182818)
+    with opened(path, window=10) as hub:
+        assert [row[0] for row in hub.read("a", 0, limit=5)] == [51, 52, 53, 54, 55]
+
+
 def test_a_deleted_wal_is_noticed_by_the_mark(path: Path) -> None:
     with opened(path) as hub:
         hub.append([("a", 1, 1.0)])

@@ -1,11 +1,11 @@
 """Reading series back over HTTP: by cursor, or by time."""
 
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
 
+from app.clock import parse_ms
 from app.errors import BadCursor, BadParameter, CursorGone
 from app.guard import current_house
 from app.journal import Row
@@ -80,7 +80,6 @@ def _time(name: str) -> int | None:
     if given.lstrip("-").isascii() and given.lstrip("-").isdigit() and len(given) <= 16:
         return int(given)
     try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
+        return parse_ms(given)
+    except (ValueError, OverflowError):
         raise BadParameter(name, given, "ms since the Unix epoch, or a time such as 2026-11-23T12:00:00Z") from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

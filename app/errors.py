@@ -4,6 +4,7 @@ Imports nothing of the application, so that every module may raise these.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # What an error of HTTP itself means here, and its cure. Apache's own error documents are made from
@@ -201,6 +202,21 @@ class NotAllowed(TidegaugeError):
     def __init__(self, what: str, cure: str, *, status: int = 403) -> None:
         super().__init__(what, cure)
         self.status = status
+
+
+class TooManySeries(TidegaugeError):
+    """New series were refused by the cap; all other samples of the push were kept."""
+
+    status = 400
+
+    def __init__(self, refused: Sequence[str]) -> None:
+        names = ", ".join(refused[:5]) + (" ..." if len(refused) > 5 else "")
+        super().__init__(
+            f"{len(refused)} new series were refused, as TIDEGAUGE_MAX_SERIES are there: {names[:500]}. "
+            "All other samples were kept.",
+            "Raise it, or push fewer names.",
+        )
+        self.refused = refused
 
 
 class CursorGone(TidegaugeError):

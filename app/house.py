@@ -12,10 +12,11 @@ from typing import IO
 from prometheus_client import Counter as PushCounter
 
 from app.assets import Assets
+from app.clock import now_ms
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
 from app.errors import JournalUnusable, NotServing
-from app.hub import Hub, now_ms
+from app.hub import Hub
 from app.journal import Journal
 from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal

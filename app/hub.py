@@ -7,8 +7,8 @@ from decimal import Decimal
 from math import inf, isfinite, isnan
 from numbers import Real
 from threading import Lock
-from time import time
 
+from app.clock import now_ms
 from app.errors import BadSample, CursorGone, UnknownSeries
 from app.journal import Journal, Reading, Row, Stamped
 from app.series import Columns, Window, check_cursor
@@ -59,11 +59,6 @@ class Receipt:
 
     seq: int
     refused: tuple[str, ...]
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since the Unix epoch."""
-    return int(time() * 1000)
 
 
 def check_name(name: str) -> str:

@@ -16,7 +16,8 @@ from time import monotonic
 
 import msgspec
 
-from app.hub import Hub, Snapshot, now_ms
+from app.clock import now_ms
+from app.hub import Hub, Snapshot
 from app.series import Columns
 
 WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that changes

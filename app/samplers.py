@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 
+from app.clock import now_ms
 from app.errors import BadSample, JournalUnwritable, describe
-from app.hub import Hub, check_value, now_ms
+from app.hub import Hub, check_value
 
 log = logging.getLogger(__name__)
 

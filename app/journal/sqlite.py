@@ -20,6 +20,7 @@ from typing import IO
 import apsw
 import numpy as np
 
+from app.clock import now_ms
 from app.errors import JournalUnusable, JournalUnwritable, describe
 from app.journal import Admit, Deliver, Newest, Reading, Row, Stamped
 from app.journal.checks import Float, Int, as_columns, checksums, read_checked, survey
@@ -314,7 +315,7 @@ class SqliteJournal:
         return seq, series, times, values
 
     def _note_damage(self, db: apsw.Connection, first: int, last: int) -> None:
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         db.execute("INSERT INTO damage (first_seq, last_seq, at) VALUES (?, ?, ?)", (first, last, now))
         self._damaged = sorted([*self._damaged, (first, last)])
         self._lose(_damage_sentence(first, last))
@@ -374,7 +375,7 @@ class SqliteJournal:
         records, end = [], self._last_seq
         for one, batch, checksum in zip(fresh, batches, sums, strict=True):
             if batch:
-                records.append((end + len(batch), end + 1, time.time_ns() // 1_000_000, checksum, one.push))
+                records.append((end + len(batch), end + 1, now_ms(), checksum, one.push))
                 end += len(batch)
             one.last = end
         db = self._connection()
@@ -451,7 +452,7 @@ class SqliteJournal:
     def _trim(self) -> None:
         """Remove the oldest batches past the retention, a few at a time."""
         db = self._connection()
-        oldest_ms = time.time_ns() // 1_000_000 - round(self.retention.days * DAY_MS)
+        oldest_ms = now_ms() - round(self.retention.days * DAY_MS)
         excess = self.samples - self.retention.samples
         to = removed = 0
         # The last batch stays: it tells where the numbers stand.

@@ -1,7 +1,7 @@
 """Numbers pushed in: one module a format, all yielding the same readings into the same hub call."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -21,10 +21,9 @@ class Push:
     problems: list[str] = field(default_factory=list)
 
 
-def series_name(base: str, tags: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+def series_name(base: str, tags: Mapping[str, str]) -> str:
     """Return ``base{tag=value,...}``, tags by name; characters that cannot stand there are percent-encoded."""
-    pairs = tags.items() if isinstance(tags, Mapping) else tags
-    inner = ",".join(f"{encode(key)}={encode(value)}" for key, value in sorted(pairs))
+    inner = ",".join(f"{encode(key)}={encode(value)}" for key, value in sorted(tags.items()))
     return f"{encode(base)}{{{inner}}}" if inner else encode(base)
 
 

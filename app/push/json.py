@@ -5,9 +5,9 @@ the time of arrival.
 """
 
 import json
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from app.clock import parse_ms
 from app.errors import BadPush, BadSample
 from app.hub import check_name, check_value
 from app.journal import Reading
@@ -97,7 +97,6 @@ def _time_ms(place: str, time: Any) -> int:
     try:
         if not isinstance(time, str):
             return round(time)
-        moment = datetime.fromisoformat(time)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return parse_ms(time)
     except (ValueError, OverflowError):
         raise BadPush(f"{place}: the time {time!r:.80} is none.", cure) from None

@@ -1,17 +1,19 @@
 """The push URLs: who may push, how large a body may be, and what each format's clients expect as an answer."""
 
 import zlib
+from collections.abc import Callable
 from hashlib import blake2b
 
 from flask import Blueprint, Response, current_app, json, jsonify, request
 from flask.sansio.blueprints import BlueprintSetupState
 from google.rpc.status_pb2 import Status
 
-from app.errors import BadEncoding, BodyTooLarge, NotAllowed, TidegaugeError
+from app.clock import now_ms
+from app.errors import BadEncoding, BodyTooLarge, NotAllowed, TidegaugeError, TooManySeries
 from app.guard import current_house, pusher
-from app.hub import Receipt, now_ms
+from app.hub import Receipt
 from app.journal import Reading
-from app.push import collectd, line_protocol, otlp
+from app.push import Push, collectd, line_protocol, otlp
 from app.push import json as our_json
 from app.settings import Token
 
@@ -33,11 +35,7 @@ def _add_deltas(state: BlueprintSetupState) -> None:
 @blueprint.post("/api/series")
 def push_json() -> Response:
     """Take JSON: one object, an array, or one object a line. Answers ``{"seq": n}``, the last sequence number."""
-    token = pusher()
-    receipt = _append(token, our_json.parse(_body(), now_ms()).readings)
-    if receipt.refused:
-        raise _too_many(receipt)
-    return jsonify(seq=receipt.seq)
+    return jsonify(seq=_push_all(our_json.parse).seq)
 
 
 @blueprint.post("/api/v2/write")
@@ -46,12 +44,13 @@ def push_line_protocol() -> Response:
     """Take InfluxDB line protocol (v2, v1). Good lines are kept also where others are bad."""
     try:
         token = pusher()
-        push = line_protocol.parse(_body(), request.args.get("precision", "ns"), now_ms())
-        receipt = _append(token, push.readings)
+        body = _body()
+        push = line_protocol.parse(body, request.args.get("precision", "ns"), now_ms())
+        receipt = _append(token, body, push.readings)
     except TidegaugeError as error:
         code = {401: "unauthorized", 403: "forbidden", 413: "request too large", 503: "unavailable"}
         return _influx_error(error.status, code.get(error.status, "invalid"), str(error))
-    problems = push.problems + ([_too_many(receipt).what] if receipt.refused else [])
+    problems = push.problems + ([TooManySeries(receipt.refused).what] if receipt.refused else [])
     if problems:
         more = f" ... and {len(problems) - 10} more" if len(problems) > 10 else ""
         return _influx_error(400, "invalid", " ".join(problems[:10]) + more)
@@ -66,24 +65,22 @@ def push_otlp() -> Response:
         if kind not in {otlp.JSON, otlp.PROTOBUF}:
             raise BadEncoding("Content-Type", kind, f"{otlp.PROTOBUF} or {otlp.JSON}")
         token = pusher()
-        points = otlp.parse(_body(), kind, now_ms())
+        body = _body()
+        points = otlp.parse(body, kind, now_ms())
         deltas: otlp.DeltaSums = current_app.extensions["deltas"]
-        receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, readings))
+        receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, body, readings))
     except TidegaugeError as error:
         status = Status(code={400: 3, 401: 16, 403: 7, 413: 3, 415: 3}.get(error.status, 14), message=str(error))
         kind = otlp.JSON if kind == otlp.JSON else otlp.PROTOBUF
         return _unavailable(Response(otlp.encode(status, kind), error.status, mimetype=kind))
     refused = sum(point.series in receipt.refused for point in points)
-    return Response(otlp.answer(kind, refused, _too_many(receipt).what if refused else ""), mimetype=kind)
+    return Response(otlp.answer(kind, refused, TooManySeries(receipt.refused).what if refused else ""), mimetype=kind)
 
 
 @blueprint.post("/collectd")
 def push_collectd() -> Response:
     """Take collectd's write_http, Format JSON."""
-    token = pusher()
-    receipt = _append(token, collectd.parse(_body(), now_ms()).readings)
-    if receipt.refused:
-        raise _too_many(receipt)
+    _push_all(collectd.parse)
     return Response(status=204)
 
 
@@ -117,7 +114,6 @@ def _body() -> bytes:
         raise BadEncoding("Content-Encoding", encoding, "gzip, or none")
     if len(body) > MAX_BODY:
         raise BodyTooLarge(MAX_BODY)
-    request.environ["tidegauge.push"] = body
     return body
 
 
@@ -136,7 +132,17 @@ def _read() -> bytes:
     return b"".join(parts)
 
 
-def _append(token: Token, readings: list[Reading]) -> Receipt:
+def _push_all(parse: Callable[[bytes, int], Push]) -> Receipt:
+    """Keep what this request brings in a format whose clients want one answer for the whole body."""
+    token = pusher()
+    body = _body()
+    receipt = _append(token, body, parse(body, now_ms()).readings)
+    if receipt.refused:
+        raise TooManySeries(receipt.refused)
+    return receipt
+
+
+def _append(token: Token, body: bytes, readings: list[Reading]) -> Receipt:
     for name, _, _ in readings:
         if not name.startswith(token.prefix):
             raise NotAllowed(
@@ -145,20 +151,10 @@ def _append(token: Token, readings: list[Reading]) -> Receipt:
             )
     push = None
     if readings and all(time is not None for _, time, _ in readings):
-        hashed = blake2b(request.environ["tidegauge.push"], digest_size=16, person=b"push")
+        hashed = blake2b(body, digest_size=16, person=b"push")
         hashed.update(f"{request.path}?{request.args.get('precision', '')}".encode())
         push = hashed.digest()
     return current_house().hub.append(readings, push)
-
-
-def _too_many(receipt: Receipt) -> TidegaugeError:
-    names = ", ".join(receipt.refused[:5]) + (" ..." if len(receipt.refused) > 5 else "")
-    return NotAllowed(
-        f"{len(receipt.refused)} new series were refused, as TIDEGAUGE_MAX_SERIES are there: {names[:500]}. "
-        "All other samples were kept.",
-        "Raise it, or push fewer names.",
-        status=400,
-    )
 
 
 def _influx_error(status: int, code: str, message: str) -> Response:

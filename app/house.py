@@ -1,6 +1,5 @@
 """The house: hub, samplers, dashboards and publisher, started in the one process that serves."""
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -20,6 +19,7 @@ from app.hub import Hub
 from app.journal import Journal
 from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal
+from app.lock import Held, lock
 from app.publisher import Publisher
 from app.samplers import Samplers, SamplerState
 from app.settings import Settings
@@ -95,24 +95,14 @@ class House:
         return True
 
     def _take_run_folder(self) -> bool:
-        path = Path(self.settings.run) / "daemon.pid"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = path.open("a+", encoding="ascii")
         try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock_file.seek(0)
-            holder = lock_file.readline().strip() or "unknown"
-            lock_file.close()
+            self._lock_file = lock(Path(self.settings.run) / "daemon.pid")
+        except Held as error:
             self._refusal = (
-                f"the process {holder} already serves from this run folder; end it, or set TIDEGAUGE_RUN to another"
+                f"the process {error.holder} already serves from this run folder; "
+                "end it, or set TIDEGAUGE_RUN to another"
             )
             return False
-        lock_file.seek(0)
-        lock_file.truncate()
-        lock_file.write(f"{os.getpid()}\n")
-        lock_file.flush()
-        self._lock_file = lock_file  # the lock lasts as long as the process
         return True
 
     def _open(self) -> None:

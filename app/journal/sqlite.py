@@ -1,8 +1,6 @@
 """The journal in one SQLite file. One connection of one thread writes it and checkpoints; readers open it read-only."""
 
-import fcntl
 import logging
-import os
 import secrets
 import shutil
 import time
@@ -27,6 +25,7 @@ from app.journal.checks import Float, Int, as_columns, checksums, read_checked, 
 from app.journal.group import GroupCommit, Waiting
 from app.journal.mark import STEP, Mark
 from app.journal.schema import migrate
+from app.lock import Held, lock
 
 PUSHES = 10_000  # requests remembered, to see their repeats
 REFILL_SAMPLES = 1_000_000  # read in one go at start, and checked; further ones are looked up series by series
@@ -129,7 +128,6 @@ class SqliteJournal:
     def open(self, window: int) -> list[Newest]:
         """Take the file, or set it aside and begin a new one; then start to write. See Journal."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             self._mark.open()
             was_there = self.path.exists()
@@ -163,17 +161,10 @@ class SqliteJournal:
             self._lock_file.close()
 
     def _take_lock(self) -> None:
-        self._lock_file = self.path.with_name(f"{self.path.name}-lock").open("a+", encoding="ascii")
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.seek(0)
-            holder = self._lock_file.readline().strip() or "unknown"
-            self._lock_file.close()
-            raise JournalUnusable(str(self.path), f"the process {holder} already writes to it") from None
-        self._lock_file.truncate(0)
-        self._lock_file.write(f"{os.getpid()}\n")
-        self._lock_file.flush()
+            self._lock_file = lock(self.path.with_name(f"{self.path.name}-lock"))
+        except Held as error:
+            raise JournalUnusable(str(self.path), f"the process {error.holder} already writes to it") from None
 
     def _begin(self, window: int, *, was_there: bool) -> list[Newest]:
         """Read where the file stands, find out whether samples were lost, and reserve the next numbers."""
@@ -226,7 +217,6 @@ class SqliteJournal:
         Raises:
             JournalUnusable: a process writes to it.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self._rename("replaced")
         shutil.copyfile(source, self.path)

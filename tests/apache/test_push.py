@@ -273,9 +273,10 @@ scrape_configs:
 
     def samples() -> float:
         try:
-            found = prometheus.ask("/api/v1/query?query=tidegauge_samples_total").json["data"]["result"]
+            answer = prometheus.ask("/api/v1/query?query=tidegauge_samples_total")
         except OSError:
             return 0
+        found = answer.json["data"]["result"] if answer.status == 200 else []  # 503 while it starts
         return float(found[0]["value"][1]) if found else 0
 
     eventually(lambda: samples() > 0, within_s=20)

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
+from fnmatch import fnmatchcase
+from math import inf, isfinite
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import apsw
@@ -20,10 +22,15 @@ from flask.cli import AppGroup, with_appcontext
 from app.errors import JournalUnusable
 from app.guard import current_house
 from app.journal.checks import survey
+from app.journal.mark import Mark
+from app.journal.recovery import recover
 from app.journal.sqlite import SqliteJournal
 from app.settings import describe
 
 IMPORT_ROWS = 5_000  # in one push
+DELETE_NAMES = 10  # in one request: a name has up to 500 characters, and a URL 8,190
+URL_HELP = "The running server; by default the one on TIDEGAUGE_PORT of this host."
+TOKEN_HELP = "A push token; by default the first of TIDEGAUGE_PUSH_TOKEN."  # noqa: S105
 
 series = AppGroup("series", help="Look at the journal's series, and import some.")
 journal = AppGroup("journal", help="Check, back up and restore the journal.")
@@ -111,26 +118,58 @@ def export(names: tuple[str, ...], to: IO[str]) -> None:
             rows.writerow([name, time, "" if value is None else repr(value)])
 
 
+class Refused(click.ClickException):
+    """The server's answer was no success; ``status`` and ``detail`` say why."""
+
+    def __init__(self, target: str, status: int, detail: str) -> None:
+        super().__init__(f"{target} answered {status}: {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class Server:
+    """The running server, asked with a push token."""
+
+    def __init__(self, url: str | None, token: str | None) -> None:
+        settings = current_house().settings
+        tokens = [one.secret for one in settings.push_tokens]
+        if not (secret := token or next(iter(tokens), "")):
+            raise click.UsageError("Give --token, or set TIDEGAUGE_PUSH_TOKEN.")
+        self._root = (url or f"http://127.0.0.1:{settings.port}").rstrip("/")
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """Return the body of the answer; raises Refused, or ClickException where there is none."""
+        target = self._root + path
+        request = Request(target, body, self._headers, method=method)  # noqa: S310 - the user's own URL
+        try:
+            with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+                received: bytes = answer.read()
+                return received
+        except HTTPError as error:
+            said = error.read().decode(errors="replace")
+            why = json.loads(said)["detail"] if said.startswith("{") else said[:200]
+            raise Refused(target, error.code, why) from None
+        except URLError as error:
+            raise click.ClickException(f"{target} cannot be reached: {error.reason}. Is the server running?") from None
+
+
 @series.command("import")
 @click.argument("file", type=click.File("r"))
-@click.option("--url", help="The running server; by default the one on TIDEGAUGE_PORT of this host.")
-@click.option("--token", help="A push token; by default the first of TIDEGAUGE_PUSH_TOKEN.")
+@click.option("--url", help=URL_HELP)
+@click.option("--token", help=TOKEN_HELP)
 def import_(file: IO[str], url: str | None, token: str | None) -> None:
     """Push FILE, CSV with the columns name, time and value, through the running server.
 
     What is there already is not stored again, so an import that was broken off may be repeated.
     """
-    settings = current_house().settings
-    tokens = [one.secret for one in settings.push_tokens]
-    if not (secret := token or next(iter(tokens), "")):
-        raise click.UsageError("Give --token, or set TIDEGAUGE_PUSH_TOKEN.")
-    target = (url or f"http://127.0.0.1:{settings.port}").rstrip("/") + "/api/series"
+    server = Server(url, token)
     rows = list(_rows(file))
     refused = 0
     with click.progressbar(length=len(rows), label="importing") as bar:
         for start in range(0, len(rows), IMPORT_ROWS):
             part = rows[start : start + IMPORT_ROWS]
-            for line, why in _push(target, secret, part):
+            for line, why in _push(server, part):
                 refused += 1
                 click.echo(f"\nline {line}: {why}", err=True)
             bar.update(len(part))
@@ -153,41 +192,77 @@ def _rows(file: IO[str]) -> Iterator[tuple[int, str]]:
         yield reader.line_num, json.dumps(sample)
 
 
-def _push(target: str, secret: str, rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _push(server: Server, rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Push *rows*; yield the line number of each that the server refuses, and why, and push the others."""
     while rows:
-        body = "\n".join(sample for _, sample in rows).encode()
-        request = Request(target, body, {"Authorization": f"Bearer {secret}"})  # noqa: S310 - the user's own URL
         try:
-            with build_opener(ProxyHandler({})).open(request, timeout=60):
-                return
-        except HTTPError as error:
-            said = error.read().decode(errors="replace")
-            why = json.loads(said)["detail"] if said.startswith("{") else said[:200]
-            place = re.match(r"(?:line|sample) (\d+)\b[^:]*: ", why)
-            if error.code != 400 or not place:
-                raise click.ClickException(f"{target} answered {error.code}: {why}") from None
+            server.ask("POST", "/api/series", "\n".join(sample for _, sample in rows).encode())
+            return
+        except Refused as error:
+            place = re.match(r"(?:line|sample) (\d+)\b[^:]*: ", error.detail)
+            if error.status != 400 or not place:
+                raise
             line, _ = rows.pop(int(place[1]) - 1)
-            yield line, why[place.end() :]
-        except URLError as error:
-            raise click.ClickException(f"{target} cannot be reached: {error.reason}. Is the server running?") from None
+            yield line, error.detail[place.end() :]
+
+
+@series.command("delete")
+@click.argument("pattern")
+@click.option("--url", help=URL_HELP)
+@click.option("--token", help=TOKEN_HELP)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(pattern: str, url: str | None, token: str | None, yes: bool) -> None:
+    """Delete the series whose names match PATTERN, such as 'cpu.*{host=web1}', through the running server.
+
+    A * stands for anything, a ? for one character. It cannot be undone.
+    """
+    server = Server(url, token)
+    names = [one["name"] for one in json.loads(server.ask("GET", "/api/series"))["series"]]
+    names = [name for name in names if fnmatchcase(name, pattern.replace("[", "[[]"))]
+    if not names:
+        raise click.ClickException(f"No series matches {pattern!r}: `flask --app wsgi series list` has the names.")
+    click.echo("\n".join(names))
+    if not yes:
+        click.confirm(f"Delete these {len(names)} series with all their samples?", abort=True)
+    for start in range(0, len(names), DELETE_NAMES):
+        query = urlencode([("name", name) for name in names[start : start + DELETE_NAMES]])
+        server.ask("DELETE", f"/api/series?{query}")
+    click.echo(f"{len(names)} series were deleted")
 
 
 @journal.command("check")
 def check() -> None:
-    """Check every batch of the journal, also while the server runs; exit 1 if one is damaged."""
+    """Check every batch of the journal and its index, also while the server runs; exit 1 if something is damaged."""
     db = _read()
     [(to,)] = db.execute("SELECT coalesce(max(last_seq), 0) FROM batch")
     damage: list[tuple[int, int]] = []
+    index_agrees = True
     with click.progressbar(length=to, label="checking") as bar:
-        for seq, found in survey(db, to):
-            damage += found
-            bar.update(seq - bar.pos)
+        for found in survey(db, to):
+            damage += found.damaged
+            index_agrees &= found.index_agrees
+            bar.update(found.end - bar.pos)
     for first, last in damage:
         click.echo(f"the samples {first} to {last} are damaged")
-    click.echo(f"{len(damage)} batches are damaged")
-    if damage:
+    click.echo(f"{len(damage)} batches are damaged, the index is {'whole' if index_agrees else 'damaged'}")
+    if damage or not index_agrees:
         raise SystemExit(1)
+
+
+@journal.command("recover")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def recover_(source: Path, target: Path) -> None:
+    """Write what can be read of SOURCE, a file that was set aside as damaged, to TARGET.
+
+    TARGET is a journal: `TIDEGAUGE_JOURNAL=TARGET flask --app wsgi series export NAME` reads it.
+    """
+    if target.exists():
+        raise click.ClickException(f"{target} is there already: name another file.")
+    marked = Mark(_path().with_name(f"{_path().name}-mark")).read()
+    if recover(source, target, ceiling=marked.ceiling, within_s=inf) is None:
+        raise click.ClickException(f"Nothing of {source} can be read.")
+    click.echo(f"{target} has what can be read of {source}")
 
 
 @journal.command("backup")

@@ -5,7 +5,7 @@ import ipaddress
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -32,7 +32,8 @@ def current_house() -> House:
     return house
 
 
-def is_accepted_host(host: str, accepted: Iterable[str]) -> bool:
+@lru_cache(1000)
+def is_accepted_host(host: str, accepted: frozenset[str]) -> bool:
     """Tell whether a Host header names this server: an IP address, a name without a dot, or one of *accepted*."""
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
@@ -44,7 +45,7 @@ def is_accepted_host(host: str, accepted: Iterable[str]) -> bool:
             return False
         name = host.rsplit(":", 1)[0].rstrip(".").lower()
         return name.replace("-", "").replace("_", "").replace(".", "").isalnum() and (
-            "." not in name or name.endswith(".localhost") or name in set(accepted)
+            "." not in name or name.endswith(".localhost") or name in accepted
         )
 
 

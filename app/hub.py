@@ -104,14 +104,14 @@ class Hub:
         self._lock = Lock()
         self._windows: dict[str, Window] = {}
         self._newest = 0
-        journal.follow(self._admit, self._take)
+        journal.follow(self)
 
     def open(self) -> None:
         """Open the journal and fill the windows from it; raises JournalUnusable."""
         found = self.journal.open(self._window)
         with self._lock:
             for one in found:
-                window = self._windows.setdefault(one.series, Window(self._window))
+                window = self._windows.get(one.series) or self._add(one.series)
                 window.fill(one.seq, one.t, one.v, one.evicted)
                 self._newest = max(self._newest, window.newest)
 
@@ -133,7 +133,7 @@ class Hub:
                 if name in self._windows:
                     continue
                 if len(self._windows) < self.max_series:
-                    self._windows[name] = Window(self._window)
+                    self._add(name)
                 else:
                     refused.append(name)
         return tuple(refused)
@@ -168,12 +168,13 @@ class Hub:
             checked = kept
         return Receipt(self.journal.append(checked, push) if checked else self.newest, refused)
 
-    def _admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
+    def admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
         """Stamp readings that have no time, and leave out those that are kept already.
 
         Called by the journal's writer alone, who also fills the windows: what they have does not change here.
         """
         now = now_ms()
+        windows = self._windows
         seen: set[Stamped] = set()
         admitted = []
         for batch in batches:
@@ -183,21 +184,45 @@ class Hub:
                     new.append((name, now, value))
                     continue
                 stamped = (name, at, value)
-                if stamped not in seen and not self._windows[name].has(at, value):
+                window = windows.get(name)  # None: the series was deleted since it was declared
+                if stamped not in seen and not (window and window.has(at, value)):
                     seen.add(stamped)
                     new.append(stamped)
             admitted.append(new)
         return admitted
 
-    def _take(self, first: int, samples: Sequence[Stamped]) -> None:
+    def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
+        """Put what was committed into the windows; called by the journal's writer alone."""
         if not samples:
             return
         windows = self._windows
         with self._lock:
             for seq, (series, at, value) in enumerate(samples, first):
-                windows[series].append(seq, at, value)
+                (windows.get(series) or self._add(series)).append(seq, at, value)
             self._newest = first + len(samples) - 1
             self.kept += len(samples)
+
+    def _add(self, name: str) -> Window:
+        self._windows[name] = window = Window(self._window)
+        return window
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete series: names, windows and history. What is pushed under such a name later begins anew.
+
+        Raises:
+            UnknownSeries: one of them is not there; then none is deleted.
+            JournalUnwritable: none is deleted, for the time being.
+        """
+        for name in names:
+            if name not in self._windows:
+                raise UnknownSeries(name)
+        self.journal.forget(names)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Drop the windows of deleted series; called by the journal's writer alone."""
+        with self._lock:
+            for name in names:
+                self._windows.pop(name, None)
 
     def snapshot(self, names: Iterable[str], since: int = 0) -> Snapshot:
         """Return the samples of the named series after *since*, all read at one moment.
@@ -234,11 +259,12 @@ class Hub:
             window = self._windows.get(name)
             if window is None:
                 raise UnknownSeries(name)
-            check_cursor(cursor, self._newest)
+            newest = self._newest  # the journal may be further: nobody is shown what others cannot see yet
+            check_cursor(cursor, newest)
             evicted = window.evicted
             columns = window.since(cursor)
         if cursor < evicted:
-            rows, horizon = self.journal.read(name, cursor, start_ms=start_ms, end_ms=end_ms, limit=limit)
+            rows, horizon = self.journal.read(name, cursor, newest, start_ms=start_ms, end_ms=end_ms, limit=limit)
             if 0 < cursor < (evicted if horizon is None else horizon):
                 raise CursorGone(cursor, evicted if horizon is None else horizon, self.epoch)
             if horizon is not None:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -99,12 +100,12 @@ class Settings(BaseModel):
     root: str = Field(str(ROOT), description="folder with wsgi.py; set by the start script")
     venv: str = Field("", description="virtual environment; set by the start script")
 
-    @property
+    @cached_property
     def push_tokens(self) -> tuple[Token, ...]:
         """The tokens of ``push_token``."""
         return _parse_tokens(self.push_token)
 
-    @property
+    @cached_property
     def accepted_hosts(self) -> frozenset[str]:
         """The names of ``hosts``, in lower case."""
         return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())

@@ -4,7 +4,7 @@
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 # What is handed in: (series, ms since the Unix epoch or None for now, finite value or None for a gap).
@@ -12,10 +12,18 @@ Reading = tuple[str, int | None, float | None]
 # The same with its time.
 Stamped = tuple[str, int, float | None]
 
-# Called with the groups that are about to be kept together; returns what of each is new, stamped.
-Admit = Callable[[Sequence[Sequence[Reading]]], list[list[Stamped]]]
-# Called with the first sequence number of what was committed, and with the samples; numbers rise by one.
-Deliver = Callable[[int, Sequence[Stamped]], None]
+
+class Follower(Protocol):
+    """Who is told what the journal does, by its one writer and in order: the hub."""
+
+    def admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
+        """Return what of each batch is new, stamped, before all of them are kept together."""
+
+    def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
+        """Take what was committed, and the sequence number of the first; they rise by one."""
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Take notice that series were deleted."""
 
 
 class Newest(NamedTuple):
@@ -86,16 +94,26 @@ class Journal(Protocol):
             JournalUnwritable: nothing of the batch was kept.
         """
 
-    def follow(self, admit: Admit, deliver: Deliver) -> None:
-        """Ask *admit* for every batch before it is kept, and call *deliver* with it after, in order."""
+    def forget(self, names: Sequence[str]) -> None:
+        """Delete series: their samples can no longer be read, and their names are free. Returns when that is kept.
+
+        Raises:
+            JournalUnwritable: nothing was deleted.
+        """
+
+    def follow(self, follower: Follower) -> None:
+        """Tell *follower* of every batch, before and after it is kept."""
 
     def read(
-        self, series: str, since: int, *, start_ms: int | None, end_ms: int | None, limit: int
+        self, series: str, since: int, to: int, *, start_ms: int | None, end_ms: int | None, limit: int
     ) -> tuple[list[Row], int | None]:
-        """Return up to *limit* samples of a series with ``seq > since``, in the order of ``seq``, and the horizon.
+        """Return up to *limit* samples of a series with since < seq <= to, in the order of ``seq``, and the horizon.
 
-        The horizon is the newest ``seq`` that is no longer kept; None: nothing is kept beyond the windows. Only
-        samples with start_ms <= time < end_ms.
+        The horizon is the newest ``seq`` that is no longer kept, at the same moment; None: nothing is kept beyond the
+        windows. Only samples with start_ms <= time < end_ms.
+
+        Raises:
+            JournalUnusable: it cannot be read.
         """
 
     def state(self) -> dict[str, object]:

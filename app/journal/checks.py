@@ -1,6 +1,7 @@
 """Checksums of batches: SQLite does not notice a payload byte that has changed on the disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import apsw
@@ -11,6 +12,7 @@ SLICE_SAMPLES = 20_000  # checked at once
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+Columns = tuple[Int, Int, Int, Float]  # seq, series by id, time, value
 
 # The finalizer of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
@@ -22,7 +24,7 @@ def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return bits
 
 
-def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> tuple[Int, Int, Int, Float]:
+def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> Columns:
     """Return rows of (seq, series id, time, value) as columns; a gap, inf in the rows, becomes NaN.
 
     All of them below 2**53, as they go through one array of doubles: three times as fast as a column each.
@@ -76,7 +78,7 @@ def damaged(
 
 def read_checked(
     db: apsw.Connection, after: int, to: int, limit: int = -1
-) -> tuple[tuple[Int, Int, Int, Float], list[tuple[int, int]], int]:
+) -> tuple[Columns, list[tuple[int, int]], int]:
     """Read the samples of the batches with after < last_seq <= to, and check them.
 
     Args:
@@ -99,16 +101,45 @@ def read_checked(
     return columns, damaged(*columns, batches), end
 
 
-def survey(db: apsw.Connection, to: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Check every batch up to *to*, a slice at a time.
+@dataclass(frozen=True)
+class Surveyed:
+    """A slice that was checked, up to ``end``: the batches that are damaged, and whether the index agrees."""
 
-    Yields:
-        The last seq that was checked, and the batches of the slice that are damaged, as (first_seq, last_seq).
-    """
+    end: int
+    damaged: list[tuple[int, int]]
+    index_agrees: bool
+
+
+def survey(db: apsw.Connection, to: int) -> Iterator[Surveyed]:
+    """Check every batch up to *to*, a slice at a time; what cannot be read is damaged, too."""
     last = 0
     while True:
-        _, found, end = read_checked(db, last, to, SLICE_SAMPLES)
+        try:
+            columns, found, end = read_checked(db, last, to, SLICE_SAMPLES)
+            agrees = _index_agrees(db, columns[1], last, end)
+        except apsw.CorruptError:
+            (_, found, end), agrees = _read_next(db, last, to), True
         if end == last:
             return
-        yield end, found
+        yield Surveyed(end, found, agrees)
         last = end
+
+
+def _index_agrees(db: apsw.Connection, series: Int, after: int, to: int) -> bool:
+    """Tell whether the index has as many samples of each series as the table, with after < seq <= to."""
+    query = "SELECT count(*) FROM sample INDEXED BY sample_by_series WHERE series = ? AND seq > ? AND seq <= ?"
+    numbers, counts = np.unique(series, return_counts=True)
+    return all(
+        db.execute(query, (number, after, to)).get == count
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+    )
+
+
+def _read_next(db: apsw.Connection, after: int, to: int) -> tuple[Columns | None, list[tuple[int, int]], int]:
+    """Read the next batch alone: of a slice with an unreadable page, the others are kept."""
+    try:
+        return read_checked(db, after, to, 1)
+    except apsw.CorruptError:
+        query = "SELECT first_seq, last_seq FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq LIMIT 1"
+        [(first, last)] = db.execute(query, (after, to))
+        return None, [(first, last)], last

@@ -1,28 +1,39 @@
 """Group commit: many threads append, one writes; those who come while it writes share the next commit."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Condition, Event, Thread
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 
 from app.errors import JournalUnwritable
 from app.journal import Reading
 
-GROUP_SAMPLES = 50_000  # in one commit, at most
+GROUP_SAMPLES = 50_000  # in one commit; the last batch may pass it
 QUEUED_SAMPLES = 500_000  # waiting; further ones are refused
 WAIT_S = 20.0  # for a commit, before the disk is called stuck
 
 
+def _locked() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass
 class Waiting:
-    """A batch on its way: ``last`` is its last sequence number once it is kept, ``error`` why it was not."""
+    """A batch on its way, or a *task* of another kind that the writing thread shall do between two groups.
 
-    batch: Sequence[Reading]
-    push: bytes | None
+    ``last`` is the batch's last sequence number once it is kept, ``error`` why it was not; ``done`` is released then.
+    (A lock is a third of an Event's work, and every push waits for one.)
+    """
+
+    batch: Sequence[Reading] = ()
+    push: bytes | None = None
+    task: Callable[[], None] | None = None
     last: int = 0
     error: JournalUnwritable | None = None
-    done: Event = field(default_factory=Event)
+    done: Lock = field(default_factory=_locked)
 
 
 class GroupCommit:
@@ -37,9 +48,10 @@ class GroupCommit:
         self._commit = commit
         self._idle = idle
         self._idle_s = idle_s
-        self._queue: deque[Waiting] = deque()
-        self._queued = 0
-        self._change = Condition()
+        self._queue: SimpleQueue[Waiting] = SimpleQueue()
+        self._end = Waiting()
+        self._lock = Lock()  # guards the two below
+        self._queued = 0  # samples
         self._ending = False
         self._thread = Thread(target=self._run, name="journal", daemon=True)
 
@@ -49,9 +61,9 @@ class GroupCommit:
 
     def stop(self) -> None:
         """Refuse further batches, commit those that wait, and end the thread."""
-        with self._change:
+        with self._lock:
             self._ending = True
-            self._change.notify()
+        self._queue.put(self._end)
         if self._thread.is_alive():
             self._thread.join(WAIT_S)
 
@@ -61,16 +73,22 @@ class GroupCommit:
         Raises:
             JournalUnwritable: it was not kept, or whether it was is not known within 20 s.
         """
-        waiting = Waiting(batch, push)
-        with self._change:
+        return self._wait_for(Waiting(batch, push))
+
+    def call(self, task: Callable[[], None]) -> None:
+        """Call *task* in the writing thread, between two groups, and return after it; raises JournalUnwritable."""
+        self._wait_for(Waiting(task=task))
+
+    def _wait_for(self, waiting: Waiting) -> int:
+        size = len(waiting.batch)
+        with self._lock:
             if self._ending:
                 raise JournalUnwritable("it is being closed")
-            if self._queue and self._queued + len(batch) > QUEUED_SAMPLES:
+            if self._queued and self._queued + size > QUEUED_SAMPLES:
                 raise JournalUnwritable(f"{self._queued} samples wait for the disk already")
-            self._queue.append(waiting)
-            self._queued += len(batch)
-            self._change.notify()
-        if not waiting.done.wait(WAIT_S):
+            self._queued += size
+            self._queue.put(waiting)
+        if not waiting.done.acquire(timeout=WAIT_S):
             raise JournalUnwritable(f"the disk has not answered for {WAIT_S:g} s")
         if waiting.error:
             raise waiting.error
@@ -79,25 +97,40 @@ class GroupCommit:
     def _run(self) -> None:
         idle_at = time.monotonic()
         while True:
-            with self._change:
-                if not self._queue and not self._ending:
-                    self._change.wait(self._idle_s)
-                group = self._take()
-                if not group and self._ending:
-                    return
+            group, after = self._take()
             if group:
                 self._commit(group)
                 for waiting in group:
-                    waiting.done.set()
+                    waiting.done.release()
+            if after is self._end:
+                return
+            if after and after.task:
+                try:
+                    after.task()
+                except JournalUnwritable as error:
+                    after.error = error
+                after.done.release()
             if time.monotonic() - idle_at >= self._idle_s:
                 self._idle()
                 idle_at = time.monotonic()
 
-    def _take(self) -> list[Waiting]:
+    def _take(self) -> tuple[list[Waiting], Waiting | None]:
+        """Return the batches that wait, and what came after them and is none: a task, or the end."""
         group: list[Waiting] = []
         samples = 0
-        while self._queue and (not group or samples + len(self._queue[0].batch) <= GROUP_SAMPLES):
-            group.append(self._queue.popleft())
-            samples += len(group[-1].batch)
-        self._queued -= samples
-        return group
+        try:
+            one = self._queue.get(timeout=self._idle_s)
+            while one.task is None and one is not self._end:
+                group.append(one)
+                samples += len(one.batch)
+                if samples >= GROUP_SAMPLES:
+                    break
+                one = self._queue.get_nowait()
+            else:
+                return group, one
+        except Empty:
+            pass
+        finally:
+            with self._lock:
+                self._queued -= samples
+        return group, None

@@ -1,17 +1,16 @@
 """The high-water mark: what a journal's file must hold, kept apart from it, so that a loss is noticed."""
 
-import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
+
+import msgspec
 
 STEP = 1_000_000  # sequence numbers that are reserved at once
 SIZE = 256  # bytes; one sector, which is written whole
 
 
-@dataclass
-class Marked:
+class Marked(msgspec.Struct):
     """What a mark says.
 
     Args:
@@ -42,15 +41,17 @@ class Mark:
         self._file: int | None = None
         self.marked = Marked()
 
-    def open(self) -> Marked | None:
-        """Return what the mark says, None if there is none that can be read."""
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
+    def read(self) -> Marked:
+        """Return what the file says; an empty mark if there is none that can be read."""
         try:
-            found = Marked(**json.loads(os.pread(self._file, SIZE, 0)))
-        except (ValueError, TypeError):
-            return None
-        self.marked = Marked(**asdict(found))
-        return found
+            return msgspec.json.decode(self._path.read_bytes(), type=Marked)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return Marked()
+
+    def open(self) -> None:
+        """Read the file, which is made if it is not there, and keep it open to write."""
+        self.marked = self.read()
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
 
     def note(self, *, newest: int = 0, counted: int = 0) -> None:
         """Write down the newest committed number, or the tutorial's count, without waiting for the disk."""
@@ -66,14 +67,13 @@ class Mark:
             OSError: the disk does not take it.
         """
         with self._lock:
-            before = asdict(self.marked)
-            for name, value in changes.items():
-                setattr(self.marked, name, value)
+            before = self.marked
+            self.marked = msgspec.structs.replace(before, **changes)
             try:
                 self._write()
                 os.fsync(self._descriptor)
             except OSError:
-                self.marked = Marked(**before)
+                self.marked = before
                 raise
 
     def reserve(self, newest: int) -> None:
@@ -94,4 +94,4 @@ class Mark:
         return self._file
 
     def _write(self) -> None:
-        os.pwrite(self._descriptor, json.dumps(asdict(self.marked)).encode().ljust(SIZE), 0)
+        os.pwrite(self._descriptor, msgspec.json.encode(self.marked).ljust(SIZE), 0)

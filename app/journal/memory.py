@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from app.counter import Counter
-from app.journal import Admit, Deliver, Newest, Reading, Row
+from app.journal import Follower, Newest, Reading, Row
 
 
 class MemoryJournal:
@@ -36,19 +36,25 @@ class MemoryJournal:
     def append(self, batch: Sequence[Reading], push: bytes | None = None) -> int:  # noqa: ARG002 - repeats are seen by their samples
         """Number the batch and deliver it; see Journal."""
         with self._order:
-            [stamped] = self._admit([batch])
+            [stamped] = self._follower.admit([batch])
             last = self._counter.add(len(stamped))
-            self._deliver(last - len(stamped) + 1, stamped)
+            self._follower.deliver(last - len(stamped) + 1, stamped)
             return last
 
-    def follow(self, admit: Admit, deliver: Deliver) -> None:
+    def forget(self, names: Sequence[str]) -> None:
         """See Journal."""
-        self._admit, self._deliver = admit, deliver
+        with self._order:
+            self._follower.forget(names)
+
+    def follow(self, follower: Follower) -> None:
+        """See Journal."""
+        self._follower = follower
 
     def read(
         self,
         series: str,  # noqa: ARG002
         since: int,  # noqa: ARG002
+        to: int,  # noqa: ARG002
         *,
         start_ms: int | None,  # noqa: ARG002
         end_ms: int | None,  # noqa: ARG002

@@ -39,7 +39,7 @@ def parse(body: bytes, now_ms: int) -> Push:
 def load(text: str) -> Any:
     """Return what *text* says; raises BadPush for what other parsers let through, and JSONDecodeError."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int64)
+        return _DECODER.decode(text)
     except RecursionError:
         raise BadPush("It is nested too deeply.", CURE) from None
 
@@ -68,6 +68,9 @@ def _int64(digits: str) -> int:
     if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**64:
         raise BadPush(f"{digits[:40]} does not fit into 64 bits.", "Send a number with a decimal point.")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int64)
 
 
 def _reading(place: str, one: Any, now_ms: int) -> Reading:

@@ -1,7 +1,7 @@
 """The push URLs: who may push, how large a body may be, and what each format's clients expect as an answer."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from flask import Blueprint, Response, current_app, json, jsonify, request
@@ -19,6 +19,7 @@ from app.settings import Token
 
 blueprint = Blueprint("push", __name__)
 MAX_BODY = 16 * 2**20  # bytes, before and after decompression; apache/tidegauge.conf has the same
+PART_BYTES = 2**20
 
 
 @blueprint.after_request
@@ -36,6 +37,16 @@ def _add_deltas(state: BlueprintSetupState) -> None:
 def push_json() -> Response:
     """Take JSON: one object, an array, or one object a line. Answers ``{"seq": n}``, the last sequence number."""
     return jsonify(seq=_push_all(our_json.parse).seq)
+
+
+@blueprint.delete("/api/series")
+def delete() -> Response:
+    """Delete the series that ``?name=`` names, once or more often. Answers ``{"deleted": n}``."""
+    token = pusher()
+    names = list(dict.fromkeys(request.args.getlist("name")))
+    _check_prefix(token, names)
+    current_house().hub.delete(names)
+    return jsonify(deleted=len(names))
 
 
 @blueprint.post("/api/v2/write")
@@ -122,9 +133,9 @@ def _read() -> bytes:
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise BodyTooLarge(MAX_BODY)
-    part_bytes = min(65_536 if length is None else length + 1, 2**20)
-    parts, total = [], 0
-    while part := request.stream.read(part_bytes):
+    parts: list[bytes] = []
+    total = 0
+    while total != length and (part := request.stream.read(min(PART_BYTES, (length or PART_BYTES) - total))):
         parts.append(part)
         total += len(part)
         if total > MAX_BODY:
@@ -142,13 +153,19 @@ def _push_all(parse: Callable[[bytes, int], Push]) -> Receipt:
     return receipt
 
 
-def _append(token: Token, body: bytes, readings: list[Reading]) -> Receipt:
-    for name, _, _ in readings:
+def _check_prefix(token: Token, names: Iterable[str]) -> None:
+    if not token.prefix:
+        return
+    for name in names:
         if not name.startswith(token.prefix):
             raise NotAllowed(
                 f"The token {token.name!r} may push series that begin with {token.prefix!r}: {name[:80]!r} does not.",
                 "Use another token, or another name.",
             )
+
+
+def _append(token: Token, body: bytes, readings: list[Reading]) -> Receipt:
+    _check_prefix(token, (name for name, _, _ in readings))
     push = None
     if readings and all(time is not None for _, time, _ in readings):
         hashed = blake2b(body, digest_size=16, person=b"push")

@@ -77,12 +77,38 @@ def test_an_import_without_a_column_a_server_or_the_token_says_so(
     assert "answered 403: The request brings no token" in runner.invoke(args=wrong).output
 
 
+def test_series_are_deleted_by_a_pattern_after_a_question(runner: FlaskCliRunner, house: House, url: str) -> None:
+    house.hub.append([(name, START, 1.0) for name in ("cpu{host=a}", "cpu{host=b}", "memory", "cpu[0]")])
+    command = ["series", "delete", "cpu{*}", "--url", url]
+    kept = runner.invoke(args=command, input="n\n")
+    assert (kept.exit_code, "Delete these 2 series" in kept.output) == (1, True)
+    assert runner.invoke(args=command, input="y\n").output.endswith("2 series were deleted\n")
+    assert "1 series were deleted" in runner.invoke(args=["series", "delete", "cpu[0]", "--yes", "--url", url]).output
+    listed = runner.invoke(args=["series", "list"]).output
+    assert ("  cpu" in listed, "  memory" in listed) == (False, True)
+    nothing = runner.invoke(args=command)
+    assert (nothing.exit_code, "No series matches 'cpu{*}'" in nothing.output) == (1, True)
+
+
+def test_what_a_damaged_file_still_has_is_recovered_into_a_new_one(
+    runner: FlaskCliRunner, house: House, tmp_path: Path
+) -> None:
+    house.hub.append([("a", START, 1.5)])
+    copy, target = tmp_path / "copy.sqlite", tmp_path / "target.sqlite"
+    runner.invoke(args=["journal", "backup", str(copy)])
+    assert "has what can be read" in runner.invoke(args=["journal", "recover", str(copy), str(target)]).output
+    assert "is there already" in runner.invoke(args=["journal", "recover", str(copy), str(target)]).output
+    copy.write_bytes(b"no database" * 1000)
+    nothing = runner.invoke(args=["journal", "recover", str(copy), str(tmp_path / "other")])
+    assert (nothing.exit_code, "can be read" in nothing.output) == (1, True)
+
+
 def test_a_journal_is_checked_and_backed_up_while_the_server_runs_and_restored_when_it_does_not(
     runner: FlaskCliRunner, house: House, tmp_path: Path
 ) -> None:
     house.hub.append([("a", START, 1.5)])
     checked = runner.invoke(args=["journal", "check"])
-    assert (checked.exit_code, "0 batches are damaged" in checked.output) == (0, True)
+    assert (checked.exit_code, "0 batches are damaged, the index is whole" in checked.output) == (0, True)
     copy = tmp_path / "copy.sqlite"
     assert runner.invoke(args=["journal", "backup", str(copy)]).exit_code == 0
     assert "is there already" in runner.invoke(args=["journal", "backup", str(copy)]).output

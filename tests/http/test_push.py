@@ -166,6 +166,17 @@ def test_a_token_with_a_prefix_writes_those_series_alone(client: FlaskClient) ->
     assert kept(client, "room.b") == []
 
 
+def test_a_series_is_deleted_with_a_token_for_its_prefix_alone(client: FlaskClient) -> None:
+    push(client, [{"name": "room.a", "value": 1}, {"name": "hall", "value": 1}])
+    rooms = {"Authorization": f"Bearer {ROOM_TOKEN}"}
+    assert client.delete("/api/series?name=room.a").status_code == 401
+    assert client.delete("/api/series?name=room.a&name=hall", headers=rooms).status_code == 403
+    assert client.delete("/api/series?name=room.a&name=none", headers=AUTH).status_code == 404
+    assert len(kept(client, "room.a")) == 1
+    assert client.delete("/api/series?name=room.a", headers=rooms).json == {"deleted": 1}
+    assert (kept(client, "room.a"), len(kept(client, "hall"))) == ([], 1)
+
+
 # ---- again is not twice ----
 
 

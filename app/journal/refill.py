@@ -1,0 +1,75 @@
+"""The windows' content, read from the file at start: start-up is the length of every outage."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+import apsw
+import numpy as np
+
+from app.journal import Newest
+from app.journal.checks import Columns, read_checked
+from app.journal.database import READ
+
+SAMPLES = 1_000_000  # read in one go, and checked; further ones are looked up series by series
+
+
+def read_newest(db: apsw.Connection) -> tuple[Columns, list[tuple[int, int]], int]:
+    """Read and check the newest samples, about SAMPLES of them.
+
+    Returns:
+        See read_checked; but the last is the ``seq`` before the first that was read, 0 if all were.
+    """
+    query = "SELECT seq FROM sample ORDER BY seq DESC LIMIT 1 OFFSET ?"
+    lower = next((seq for (seq,) in db.execute(query, (SAMPLES,))), 0)
+    if lower:
+        query = "SELECT last_seq FROM batch WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
+        lower = next((seq for (seq,) in db.execute(query, (lower,))), 0)
+    columns, damaged, _ = read_checked(db, lower, 2**63 - 1)
+    return columns, damaged, lower
+
+
+def windows(
+    db: apsw.Connection,
+    ids: Mapping[str, int],
+    size: int,
+    columns: Columns,
+    *,
+    lower: int,
+    damaged: Sequence[tuple[int, int]],
+    horizon: int,
+) -> list[Newest]:
+    """Return the newest *size* samples of every series of *ids*.
+
+    Args:
+        columns, lower: of read_newest.
+        damaged: ranges of ``seq`` that are left out.
+        horizon: the newest ``seq`` that is no longer kept.
+    """
+    kept = np.full(len(columns[0]), True)
+    for first, last in damaged:
+        kept &= (columns[0] < first) | (columns[0] > last)
+    order = np.argsort(columns[1][kept], kind="stable")
+    seq, series, times, values = (column[kept][order] for column in columns)
+    numbers, starts = np.unique(series, return_index=True)
+    ends = np.append(starts[1:], len(series))[: len(starts)]
+    spans = {int(number): (int(start), int(end)) for number, start, end in zip(numbers, starts, ends, strict=True)}
+    found = []
+    query = f"{READ} ORDER BY found DESC LIMIT ?4"
+    for name, number in ids.items():
+        start, end = spans.get(number, (0, 0))
+        start = max(start, end - size - 1)  # one more than the window: it tells what has left it
+        parts = [seq[start:end], times[start:end], values[start:end]]
+        if lower and end - start <= size:
+            rows = list(db.execute(query, (number, 0, lower, size + 1 - (end - start))))[::-1]
+            parts = [np.append([row[i] for row in rows], part) for i, part in enumerate(parts)]
+        evicted = int(parts[0][-size - 1]) if len(parts[0]) > size else horizon
+        found.append(
+            Newest(
+                name,
+                array("q", parts[0][-size:].astype(np.int64).tobytes()),
+                array("q", parts[1][-size:].astype(np.int64).tobytes()),
+                array("d", parts[2][-size:].astype(np.float64).tobytes()),
+                evicted,
+            )
+        )
+    return found

@@ -1,0 +1,183 @@
+"""The one connection that writes: commits groups of batches, leaves out repeats, removes what is past its retention."""
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
+from math import inf
+from pathlib import Path
+
+import apsw
+import numpy as np
+
+from app.clock import now_ms
+from app.errors import JournalUnwritable, describe
+from app.journal import Follower, Stamped
+from app.journal.checks import as_columns, checksums
+from app.journal.database import connect, insert, transaction
+from app.journal.group import Waiting
+from app.journal.mark import Mark
+from app.journal.retention import Retention, trim
+
+PUSHES = 10_000  # requests remembered, to see their repeats
+SampleRow = tuple[int, int, int, float | None]
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Writes the file; used by one thread at a time.
+
+    Args:
+        path: the file.
+        mark: reserves the numbers, and is told the newest.
+    """
+
+    follower: Follower
+
+    def __init__(self, path: Path, mark: Mark) -> None:
+        self.problem = ""
+        self.samples = 0  # kept now
+        self.horizon = 0  # the newest seq that is no longer kept
+        self.last_seq = 0  # the newest that was given
+        self.ids: dict[str, int] = {}
+        self.commits = 0
+        self.commit_s = 0.0  # all commits together
+        self._path = path
+        self._mark = mark
+        self._db: apsw.Connection | None = None
+        self._pushes: OrderedDict[bytes, int] = OrderedDict()
+
+    def connection(self) -> apsw.Connection:
+        """Return the connection; made anew where an error has ended the one before."""
+        if self._db is None:
+            self._db = connect(self._path)
+        return self._db
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+        if self._db is not None:
+            with suppress(apsw.Error):
+                self._db.close()
+            self._db = None
+
+    def begin(self) -> tuple[str, int]:
+        """Read where the file stands; returns its epoch ("": a new file) and its newest sequence number."""
+        db = self.connection()
+        [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
+        [(newest,)] = db.execute("SELECT coalesce(max(last_seq), 0) FROM batch")
+        self.ids = dict(db.execute("SELECT name, id FROM series WHERE name IS NOT NULL"))
+        query = "SELECT push, last_seq FROM batch WHERE push IS NOT NULL ORDER BY last_seq DESC LIMIT ?"
+        self._pushes = OrderedDict(reversed(list(db.execute(query, (PUSHES,)))))
+        return epoch, max(newest, self.horizon)
+
+    def write(self, group: Sequence[Waiting]) -> None:
+        """Commit *group*, and say of each how it went."""
+        try:
+            self._commit(group)
+        except Exception as error:  # noqa: BLE001 - of the disk, or of ours: no answer of success without a commit
+            self._fail(error)
+            for waiting in group:
+                waiting.error = JournalUnwritable(self.problem)
+        else:
+            if self.problem:
+                log.warning("The journal is written again")
+            self.problem = ""
+
+    def _fail(self, error: Exception) -> None:
+        if not self.problem:
+            log.exception("The journal cannot be written; it goes on trying")
+        self.problem = describe(error)
+        self.disconnect()
+
+    def _commit(self, group: Sequence[Waiting]) -> None:
+        started = time.monotonic()
+        fresh = self._without_repeats(group)
+        batches = self.follower.admit([one.batch for one in fresh])
+        samples = list(chain.from_iterable(batches))
+        new_ids = self._new_ids(samples)
+        first, last = self.last_seq + 1, self.last_seq + len(samples)
+        self._mark.reserve(last)
+        rows, sums = _rows(first, samples, self.ids | new_ids if new_ids else self.ids, batches)
+        now = now_ms()
+        records, end = [], self.last_seq
+        for one, batch, checksum in zip(fresh, batches, sums, strict=True):
+            if batch:
+                records.append((end + len(batch), end + 1, now, checksum, one.push))
+                end += len(batch)
+            one.last = end
+        db = self.connection()
+        with transaction(db):
+            insert(db, "series", [(number, name) for name, number in new_ids.items()])
+            insert(db, "sample", rows)
+            insert(db, "batch", records)
+            db.execute("UPDATE journal SET samples = samples + ?", (len(samples),))
+        self.ids |= new_ids
+        self.last_seq = last
+        self.samples += len(samples)
+        self._mark.note(newest=last)
+        self._remember(group, fresh)
+        self.follower.deliver(first, samples)
+        self.commits += 1
+        self.commit_s += time.monotonic() - started
+
+    def _without_repeats(self, group: Sequence[Waiting]) -> list[Waiting]:
+        fresh: dict[bytes | int, Waiting] = {}
+        for one in group:
+            if one.push is None or one.push not in self._pushes:
+                fresh.setdefault(one.push or id(one), one)
+        return list(fresh.values())
+
+    def _remember(self, group: Sequence[Waiting], fresh: Sequence[Waiting]) -> None:
+        self._pushes |= {one.push: one.last for one in fresh if one.push}
+        for one in group:
+            if one.push:
+                one.last = self._pushes[one.push]
+        while len(self._pushes) > PUSHES:
+            self._pushes.popitem(last=False)
+
+    def _new_ids(self, samples: Sequence[Stamped]) -> dict[str, int]:
+        names = dict.fromkeys(name for name, _, _ in samples if name not in self.ids)
+        if not names:
+            return {}
+        highest = self.connection().execute("SELECT coalesce(max(id), 0) FROM series").get
+        return {name: number for number, name in enumerate(names, highest + 1)}
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Take *names* from their series: the samples cannot be reached any more, and go with their age.
+
+        Raises:
+            JournalUnwritable: nothing was changed.
+        """
+        known = [(name,) for name in names if name in self.ids]
+        try:
+            db = self.connection()
+            with transaction(db):
+                db.executemany("UPDATE series SET name = NULL WHERE name = ?", known)
+        except apsw.Error as error:
+            self._fail(error)
+            raise JournalUnwritable(self.problem) from error
+        for (name,) in known:
+            del self.ids[name]
+        self.follower.forget(names)
+
+    def trim(self, retention: Retention) -> None:
+        """Remove some of what is past *retention*."""
+        removed, to = trim(self.connection(), retention, self.samples)
+        self.samples -= removed
+        self.horizon = max(self.horizon, to)
+
+    def reindex(self) -> None:
+        """Make the index anew."""
+        self.connection().execute("REINDEX sample_by_series")
+
+
+def _rows(
+    first: int, samples: Sequence[Stamped], ids: dict[str, int], batches: Sequence[Sequence[Stamped]]
+) -> tuple[list[SampleRow], list[int]]:
+    """Return the rows to insert, and a checksum for each batch."""
+    rows = [(seq, ids[name], time, value) for seq, (name, time, value) in enumerate(samples, first)]
+    ends = np.cumsum([len(batch) for batch in batches], dtype=np.int64)
+    return rows, checksums(*as_columns((s, i, t, inf if v is None else v) for s, i, t, v in rows), ends).tolist()

@@ -31,8 +31,8 @@ def open_house(app: Flask) -> None:
     # process has several times for each. What is loaded by now stays.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-    # The journal's thread gets the interpreter back sooner from request threads that parse (app/journal/database.py:insert). Five
-    # times less again, 0.2 ms, and sixteen threads that push cost a fifth more in switching alone.
+    # The journal's thread gets the interpreter back sooner from request threads that parse (database.py: insert). At
+    # 0.2 ms sixteen threads that push took a fifth more of the processor, for switching alone.
     sys.setswitchinterval(0.001)
     atexit.register(house.stop)
     house.start()

@@ -20,6 +20,7 @@ from app.settings import Token
 blueprint = Blueprint("push", __name__)
 MAX_BODY = 16 * 2**20  # bytes, before and after decompression; apache/tidegauge.conf has the same
 PART_BYTES = 2**20
+GZIP_PART = 2**13  # bytes given to gzip at once: after each of its members, zlib copies what is left of them
 
 
 @blueprint.after_request
@@ -114,18 +115,33 @@ def _body() -> bytes:
     body = _read()
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in {"gzip", "x-gzip"}:
-        reader = zlib.decompressobj(wbits=31)
-        try:
-            body = reader.decompress(body, MAX_BODY + 1)
-        except zlib.error as error:
-            raise BadEncoding("Content-Encoding", "gzip", f"a body that is gzip ({error})", status=400) from None
-        if not reader.eof and len(body) <= MAX_BODY:
-            raise BadEncoding("Content-Encoding", "gzip", "a body that is not cut short", status=400)
+        body = _gunzip(body)
     elif encoding not in {"", "identity"}:
         raise BadEncoding("Content-Encoding", encoding, "gzip, or none")
     if len(body) > MAX_BODY:
         raise BodyTooLarge(MAX_BODY)
     return body
+
+
+def _gunzip(body: bytes) -> bytes:
+    """Return what the members of *body* say, one after the other."""
+    parts, total, reader = [], 0, zlib.decompressobj(wbits=31)
+    try:
+        for start in range(0, len(body), GZIP_PART):
+            left = body[start : start + GZIP_PART]
+            while left and total <= MAX_BODY:
+                if reader.eof:
+                    reader = zlib.decompressobj(wbits=31)
+                parts.append(reader.decompress(left, MAX_BODY + 1 - total))
+                total += len(parts[-1])
+                left = reader.unused_data
+    except zlib.error as error:
+        raise BadEncoding("Content-Encoding", "gzip", f"a body that is gzip ({error})", status=400) from None
+    if total > MAX_BODY:
+        raise BodyTooLarge(MAX_BODY)
+    if not reader.eof:
+        raise BadEncoding("Content-Encoding", "gzip", "a body that is not cut short", status=400)
+    return b"".join(parts)
 
 
 def _read() -> bytes:

@@ -130,6 +130,15 @@ def test_gzip_is_taken_and_what_is_cut_or_too_large_is_refused(client: FlaskClie
     assert count(client) == 1
 
 
+def test_every_member_of_a_gzip_body_is_read(client: FlaskClient) -> None:
+    first, second = gzip.compress(b'{"name": "a", "value": 1}\n'), gzip.compress(b'{"name": "b", "value": 2}')
+    assert push(client, first + second, Content_Encoding="gzip").status_code == 200
+    assert [len(kept(client, name)) for name in "ab"] == [1, 1]
+    for wrong, status in ((b"x", 400), (second[:-1], 400), (gzip.compress(b" " * (16 * 2**20)), 413)):
+        assert push(client, first + second + wrong, Content_Encoding="gzip").status_code == status
+    assert push(client, gzip.compress(b"") * 2000 + second, Content_Encoding="gzip").status_code == 200
+
+
 @pytest.mark.parametrize(
     "authorization",
     [f"Bearer {TOKEN}", f"Token {TOKEN}", f"token {TOKEN}", "Basic " + b64encode(f"any:{TOKEN}".encode()).decode()],

@@ -3,13 +3,29 @@
 The series are ``plugin.type[.dsname]{host=...,plugin_instance=...,type_instance=...}``.
 """
 
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from app.errors import BadPush
 from app.push import Push, check_time, decode, series_name
 from app.push.json import load
 
 CURE = "Use collectd's write_http plugin with Format JSON."
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class ValueList(msgspec.Struct):
+    """What is read of a value list; ``time`` in seconds, and an empty text where a part of the name has none."""
+
+    plugin: Name
+    type: Name
+    time: float
+    values: list[float | None]
+    dsnames: list[Name]
+    host: str = ""
+    plugin_instance: str = ""
+    type_instance: str = ""
 
 
 def parse(body: bytes, now_ms: int) -> Push:
@@ -23,20 +39,18 @@ def parse(body: bytes, now_ms: int) -> Push:
     push = Push()
     for number, one in enumerate(lists, 1):
         try:
-            _add(push, f"value list {number}", one, now_ms)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise BadPush(f"value list {number} is none ({error!r:.80}).", CURE) from None
+            _add(push, f"value list {number}", msgspec.convert(one, ValueList), now_ms)
+        except (msgspec.ValidationError, ValueError, OverflowError) as error:
+            raise BadPush(f"value list {number} is none ({error!s:.80}).", CURE) from None
     return push
 
 
-def _add(push: Push, place: str, one: dict[str, Any], now_ms: int) -> None:
-    time = check_time(place, round(float(one["time"]) * 1000), now_ms)
-    tags = {key: one[key] for key in ("host", "plugin_instance", "type_instance") if one.get(key)}
-    values, names = one["values"], one["dsnames"]
-    if len(values) != len(names) or not all(isinstance(name, str) for name in names):
+def _add(push: Push, place: str, one: ValueList, now_ms: int) -> None:
+    time = check_time(place, round(one.time * 1000), now_ms)
+    if len(one.values) != len(one.dsnames):
         raise ValueError("values and dsnames do not match")
-    for value, name in zip(values, names, strict=True):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(f"{value!r:.40} is no number")
-        base = f"{one['plugin']}.{one['type']}" + ("" if name == "value" else f".{name}")
+    tags = {"host": one.host, "plugin_instance": one.plugin_instance, "type_instance": one.type_instance}
+    tags = {key: value for key, value in tags.items() if value}
+    for value, name in zip(one.values, one.dsnames, strict=True):
+        base = f"{one.plugin}.{one.type}" + ("" if name == "value" else f".{name}")
         push.readings.append((series_name(base, tags), time, value))

@@ -328,7 +328,12 @@ def test_collectds_value_lists_are_samples_null_is_a_gap(client: FlaskClient) ->
     assert push(client, [one], "/collectd").status_code == 204
     assert kept(client, "interface.if_octets{host=web1,plugin_instance=eth0}") == [(NOW_MS, 1.5)]
     assert kept(client, "interface.if_octets.tx{host=web1,plugin_instance=eth0}") == [(NOW_MS, None)]
-    wrongs: list[Any] = [{}, [1], [{**one, "values": [1]}], [{**one, "time": "x"}], [{**one, "values": ["1", "2"]}]]
+    parts: list[tuple[str, Any]] = [
+        ("values", [1]), ("time", "x"), ("values", ["1", "2"]), ("plugin", None), ("plugin", ""), ("type", 5),
+        ("host", 0), ("dsnames", "rt"), ("dsnames", ["rx", ""]), ("values", [1, True]), ("time", True), ("time", -1),
+        ("time", 1e300), ("time", "1795000000"),
+    ]  # fmt: skip
+    wrongs: list[Any] = [{}, [1], *([{**one, part: value}] for part, value in parts)]
     for wrong in wrongs:
         assert push(client, wrong, "/collectd").status_code == 400
 

@@ -45,11 +45,14 @@ def parse(body: bytes, kind: str, now_ms: int) -> list[Point]:
     request = ExportMetricsServiceRequest()
     try:
         if kind == JSON:
+            if not body.lstrip().startswith(b"{"):  # of a list or a text json_format ignores all as unknown
+                raise ValueError("it is no JSON object")
             json_format.Parse(body, request, ignore_unknown_fields=True, max_recursion_depth=50)
         else:
             request.ParseFromString(body)
     except (json_format.ParseError, DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise BadPush(f"It is no ExportMetricsServiceRequest: {str(error)[:200]}.", "Check the exporter.") from None
+        why = str(error)[:200].encode(errors="backslashreplace").decode()  # a Status takes no lone surrogates
+        raise BadPush(f"It is no ExportMetricsServiceRequest: {why}.", "Check the exporter.") from None
     points: list[Point] = []
     for resource in request.resource_metrics:
         shared = _attributes(one for one in resource.resource.attributes if one.key in RESOURCE)

@@ -311,6 +311,8 @@ def test_json_is_answered_in_json_and_errors_are_a_status(client: FlaskClient) -
     assert kept(client, "g") == [(NOW_MS, 7.0)]
     wrong = push(client, b"{", "/v1/metrics", Content_Type="application/json")
     assert (wrong.status_code, wrong.json["code"]) == (400, 3)  # type: ignore[index]
+    for no_request in (b'"x"', b"[]", b"null", b'{"resourceMetrics": "\\ud800"}'):
+        assert push(client, no_request, "/v1/metrics", Content_Type="application/json").status_code == 400
     wrong = push(client, b"\xff\xff", "/v1/metrics", Content_Type=PROTOBUF)
     assert (wrong.status_code, Status.FromString(wrong.data).code) == (400, 3)
     assert push(client, b"", "/v1/metrics", Content_Type="text/plain").status_code == 415

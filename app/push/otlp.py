@@ -76,7 +76,9 @@ def _points(metric: Metric, shared: dict[str, str], now_ms: int) -> Iterator[Poi
             field = point.WhichOneof("value")
             values = {metric.name: getattr(point, field) if field else None}
         else:
-            values = {f"{metric.name}.count": point.count, f"{metric.name}.sum": point.sum}
+            values = {f"{metric.name}.count": point.count}
+            if missing or kind == "summary" or point.HasField("sum"):  # a histogram of values below 0 has none
+                values[f"{metric.name}.sum"] = point.sum
         for name, value in values.items():
             yield Point(series_name(name, tags), time, None if missing or value is None else float(value), is_delta)
 

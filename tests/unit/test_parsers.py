@@ -1,0 +1,93 @@
+"""Every push format: what other serialisers wrote is parsed exactly, and what is no body is refused whole."""
+
+from math import isfinite
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, line_bodies, spoilt
+
+from app.errors import BadPush, BadSample
+from app.hub import Hub, check_name
+from app.journal import Reading
+from app.journal.memory import MemoryJournal
+from app.push import line_protocol, series_name
+
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+forms = pytest.mark.parametrize("form", FORMATS)
+
+
+def by_series(readings: list[Reading]) -> dict[str, list[tuple[int | None, float | None]]]:
+    """The fields of a line come in any order, the samples of a series in theirs; the hub makes numbers floats."""
+    found: dict[str, list[tuple[int | None, float | None]]] = {}
+    for name, time, value in readings:
+        found.setdefault(name, []).append((time, None if value is None else float(value)))
+    return found
+
+
+@forms
+@quick
+@given(st.data())
+def test_what_another_serialiser_wrote_is_parsed_to_exactly_its_readings(form: str, data: st.DataObject) -> None:
+    body, readings = data.draw(FORMATS[form].bodies)
+    assert by_series(FORMATS[form].parse(body)) == by_series(readings)
+
+
+@forms
+@quick
+@given(st.data())
+def test_anything_else_is_refused_whole_or_is_readings_that_the_hub_takes(form: str, data: st.DataObject) -> None:
+    hub = Hub(MemoryJournal(), window=10, max_series=1000)
+    try:
+        readings = FORMATS[form].parse(data.draw(spoilt(form)))
+        hub.append(readings)
+    except (BadPush, BadSample):
+        assert (hub.newest, len(hub)) == (0, 0)
+        return
+    for name, time, value in readings:
+        assert name == check_name(name)
+        assert time is None or LAWFUL_MS[0] <= time <= LAWFUL_MS[1]
+        assert value is None or isfinite(value)
+
+
+bad_lines = st.sampled_from(
+    [
+        "a",
+        "a ",
+        "a v=",
+        "a v=x",
+        'a v="x',
+        "a,t v=1",
+        "a,t= v=1",
+        ",t=x v=1",
+        "a v=1 x",
+        "a v=1 12",
+        "a v=1,",
+        "\u200b v=1",
+    ]
+)
+
+
+@quick
+@given(st.lists(line_bodies() | bad_lines, max_size=4))
+def test_bad_lines_are_named_by_their_numbers_and_all_the_good_ones_kept(parts: list[Said | str]) -> None:
+    body, expected, bad, lines = b"", [], [], 0
+    for part in parts:
+        text, readings = (part.encode(), []) if isinstance(part, str) else part
+        if isinstance(part, str):
+            bad.append(lines + 1)
+        expected += readings
+        body += text + b"\n"
+        lines = body.count(b"\n")
+    push = line_protocol.parse(body, "ns", NOW_MS)
+    assert by_series(push.readings) == by_series(expected)
+    assert [problem.split(":")[0] for problem in push.problems] == [f"line {number}" for number in bad]
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_a_name_tells_what_it_was_made_of(base: str, tags: dict[str, str]) -> None:
+    found, _, inside = series_name(base, tags).partition("{")
+    pairs = [pair.split("=") for pair in inside.removesuffix("}").split(",") if pair]
+    assert unquote(found) == base
+    assert {unquote(key): unquote(value) for key, value in pairs} == tags

@@ -26,9 +26,15 @@ import served
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import SYNCHRONOUS
+from opentelemetry.exporter.otlp.json.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from own_apache import own_apache
 from served import TOKEN, Answer, Served
@@ -119,19 +125,47 @@ def test_influxdbs_own_client(server: Served) -> None:
     assert [value for _, value in read(server, "weather.wind{place=sea side}")] == [0.0, 1.0, 2.0]
 
 
-def test_the_opentelemetry_sdks_exporter(server: Served) -> None:
-    exporter = OTLPMetricExporter(f"{server.url}v1/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
-    provider = MeterProvider([reader], resource=Resource.create({"service.name": "shop"}))
+class JsonExporter(MetricExporter):
+    """The SDK's own JSON. Its sender is left out: it wants an older SDK than the one that is pinned."""
+
+    def __init__(self, server: Served) -> None:
+        super().__init__()
+        self.server = server
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 0, **kwargs: object) -> MetricExportResult:  # noqa: ARG002
+        body = encode_metrics(metrics_data).to_json().encode()
+        answer = self.server.ask("/v1/metrics", "POST", body, Content_Type="application/json", **AUTH)
+        return MetricExportResult.SUCCESS if answer.status == 200 else MetricExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: float = 0) -> bool:  # noqa: ARG002
+        return True
+
+    def shutdown(self, timeout_millis: float = 0, **kwargs: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("shop", "exporter"),
+    [
+        ("protobuf", lambda server: OTLPMetricExporter(f"{server.url}v1/metrics", headers=AUTH)),
+        ("json", JsonExporter),
+    ],
+)
+def test_the_opentelemetry_sdks_exporters(
+    server: Served, shop: str, exporter: Callable[[Served], MetricExporter]
+) -> None:
+    reader = PeriodicExportingMetricReader(exporter(server), export_interval_millis=60_000)
+    provider = MeterProvider([reader], resource=Resource.create({"service.name": shop}))
     counter = provider.get_meter("test").create_counter("orders")
-    counter.add(2, {"kind": "a"})
-    assert provider.force_flush()
-    counter.add(3, {"kind": "a"})
-    assert provider.force_flush()
+    histogram = provider.get_meter("test").create_histogram("basket")
+    for amount in (2, 3):
+        counter.add(amount, {"kind": "a"})
+        histogram.record(amount)
+        assert provider.force_flush()
     provider.shutdown()
     names = [one["name"] for one in server.ask("/api/series").json["series"]]
-    [orders] = [name for name in names if name.startswith("orders{kind=a,") and "service.name=shop" in name]
-    assert [value for _, value in read(server, orders)][:2] == [2.0, 5.0]
+    for start, values in (("orders{kind=a,", [2, 5]), ("basket.count{", [1, 2]), ("basket.sum{", [2, 5])):
+        [name] = [name for name in names if name.startswith(start) and f"service.name={shop}" in name]
+        assert [value for _, value in read(server, name)][:2] == values
 
 
 # ---- nothing acknowledged is lost ----

@@ -231,6 +231,12 @@ def test_a_bad_line_is_named_and_the_good_ones_kept(client: FlaskClient) -> None
     assert [len(kept(client, name)) for name in ("a.v", "b.v", "c.v", "d.v")] == [1, 0, 1, 0]
 
 
+def test_a_text_that_is_never_closed_costs_its_own_line_only(client: FlaskClient) -> None:
+    answer = line(client, b'a v="open\nb v=1\nc w=2\n')
+    assert (answer.status_code, answer.json["message"].startswith("line 1: ")) == (400, True)  # type: ignore[index]
+    assert [len(kept(client, name)) for name in ("b.v", "c.w")] == [1, 1]
+
+
 @pytest.mark.parametrize("tag", [b"a%", b"a\\,b", b"a\\=b", b"http://x/?a{b}", "größe".encode()])
 def test_tags_of_real_life_give_names_that_can_be_read_back(client: FlaskClient, tag: bytes) -> None:
     assert line(client, b"a,t=%s v=1" % tag).status_code == 204

@@ -54,7 +54,7 @@ class CursorReads(RuleBasedStateMachine):
             for seq, (name, time, value) in enumerate(readings, last + 1 - len(readings)):
                 self.log[name].append((seq, time or 0, value))
         if trims:
-            self.journal._trim()
+            self.journal._writer.trim(self.journal.retention)
 
     @rule(name=names, limit=limits)
     def follow(self, name: str, limit: int) -> None:
@@ -65,11 +65,11 @@ class CursorReads(RuleBasedStateMachine):
         try:
             page = self.hub.read(name, cursor, limit=limit)
         except CursorGone as error:
-            assert cursor < error.oldest <= self.journal.horizon
+            assert cursor < error.oldest <= self.journal._writer.horizon
             self.cursors[name] = cursor = error.oldest
             page = self.hub.read(name, cursor, limit=limit)
         after = cursor or min(
-            [self.journal.horizon, *(seq - 1 for seq, _, _ in page[:1])]
+            [self.journal._writer.horizon, *(seq - 1 for seq, _, _ in page[:1])]
         )  # 0: the oldest that is kept
         assert page == [row for row in self.log[name] if row[0] > after][:limit]
         if page:

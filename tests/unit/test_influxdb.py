@@ -162,13 +162,21 @@ def test_lines_are_taken_or_refused_and_read_as_influxdb_does(influxdb: InfluxDB
         ("m,time=x f=1", True),
         ('m f="x"y', False),
         ("m,t== f=1", False),  # v2: = is escaped in the value of a tag
-        ('m f="a\nb"', False),  # v2: a value has no newline
         ("m f=1 -1", False),  # years away
     ],
 )
 def test_where_the_two_differ_it_is_meant(influxdb: InfluxDB, line: str, is_taken: bool) -> None:
     [theirs], _ = influxdb.take([line], "n")
     assert (theirs, all(ours([line], "n")[0])) == (not is_taken, is_taken)
+
+
+@pytest.mark.parametrize(
+    "line", ['m f="a\nforged v=1\nb",g=2', 'm,t=" f=1', 'm f="a\\"\n",g="x\n\n",h=1', 'm f="\\\\",g=1']
+)
+def test_a_line_break_in_a_text_is_no_end_of_the_line(influxdb: InfluxDB, line: str) -> None:
+    [taken], theirs = influxdb.take([line], "n")
+    [also_taken], found = ours([line], "n")
+    assert (also_taken, found.keys(), taken) == (True, theirs.keys(), True)
 
 
 @pytest.mark.parametrize(("line", "base"), [("m\\=x f=1", "m\\=x.f"), ('m f\\"=1', 'm.f\\"')])

@@ -57,7 +57,7 @@ bad_lines = st.sampled_from(
         "a ",
         "a v=",
         "a v=x",
-        'a v="x',
+        'a v="x"y',
         "a,t v=1",
         "a,t= v=1",
         ",t=x v=1",

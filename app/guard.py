@@ -61,7 +61,7 @@ def pusher() -> Token:
     digest = sha256(secret.encode()).digest()
     found = None
     for token in current_house().settings.push_tokens:  # all of them, each in constant time
-        if hmac.compare_digest(sha256(token.secret.encode()).digest(), digest):
+        if hmac.compare_digest(token.digest, digest):
             found = token
     if found is None:
         # Who sent none is asked for one: some agents wait for that.
@@ -96,7 +96,7 @@ def register(app: Flask) -> None:
 
 def _check_request() -> Response | None:
     house = current_house()
-    if not is_accepted_host(request.host, house.settings.accepted_hosts):
+    if not is_accepted_host(request.environ.get("HTTP_HOST") or request.host, house.settings.accepted_hosts):
         raise HostRefused
     if request.path != LIVENESS:
         house.check_serving(multiprocess=request.is_multiprocess)

@@ -185,7 +185,7 @@ class Hub:
                     continue
                 stamped = (name, at, value)
                 window = windows.get(name)  # None: the series was deleted since it was declared
-                if stamped not in seen and not (window and window.has(at, value)):
+                if stamped not in seen and (window is None or at > window.latest or not window.has(at, value)):
                     seen.add(stamped)
                     new.append(stamped)
             admitted.append(new)
@@ -198,7 +198,10 @@ class Hub:
         windows = self._windows
         with self._lock:
             for seq, (series, at, value) in enumerate(samples, first):
-                (windows.get(series) or self._add(series)).append(seq, at, value)
+                try:
+                    windows[series].append(seq, at, value)
+                except KeyError:  # deleted since it was declared
+                    self._add(series).append(seq, at, value)
             self._newest = first + len(samples) - 1
             self.kept += len(samples)
 

@@ -41,6 +41,8 @@ class Window:
         size: the number of samples kept, >= 1.
     """
 
+    __slots__ = ("_dropped", "_longest", "_seq", "_t", "_v", "latest", "size")
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._longest = size + max(1, size // 8)
@@ -48,15 +50,15 @@ class Window:
         self._t = array("q")
         self._v = array("d")
         self._dropped = 0  # the seq of the newest sample that was cut off
-        self._latest = -(2**63)  # the highest time
+        self.latest = -(2**63)  # the highest time
 
     def append(self, seq: int, time: int, value: float | None) -> None:
         """Add a sample. *seq* must be above every one before; *time* need not be."""
         self._seq.append(seq)
         self._t.append(time)
         self._v.append(nan if value is None else value)
-        if time > self._latest:
-            self._latest = time
+        if time > self.latest:
+            self.latest = time
         if len(self._seq) > self._longest:
             excess = len(self._seq) - self.size
             self._dropped = self._seq[excess - 1]
@@ -65,12 +67,10 @@ class Window:
     def fill(self, seq: "array[int]", t: "array[int]", v: "array[float]", evicted: int) -> None:
         """Take columns, at most ``size`` long, as the whole content; *evicted* is the ``seq`` before them, or 0."""
         self._seq, self._t, self._v, self._dropped = seq, t, v, evicted
-        self._latest = max(t, default=self._latest)
+        self.latest = max(t, default=self.latest)
 
     def has(self, time: int, value: float | None) -> bool:
         """Tell whether a sample of exactly this time and value is here."""
-        if time > self._latest:
-            return False
         values = np.frombuffer(self._v)[np.frombuffer(self._t, np.int64) == time]
         return bool((np.isnan(values) if value is None else values == value).any())
 

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -42,6 +43,7 @@ class Token(NamedTuple):
     name: str
     prefix: str
     secret: str
+    digest: bytes  # the SHA-256 of the secret
 
 
 def _tokens(given: str) -> str:
@@ -59,7 +61,7 @@ def _parse_tokens(given: str) -> tuple[Token, ...]:
     for number, entry in enumerate(given.split(), 1):
         *names, secret = entry.split(":", 2)
         name, prefix = [*names, "", ""][:2]
-        found.append(Token(name or f"token {number}", prefix, secret))
+        found.append(Token(name or f"token {number}", prefix, secret, sha256(secret.encode()).digest()))
     return tuple(found)
 
 

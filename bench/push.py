@@ -10,11 +10,10 @@ from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
 
-import apsw
 from own_apache import own_apache
 from served import TOKEN, Served
 
-from app.journal.schema import migrate
+from app.journal.database import connect
 
 BARE = "bare executemany, same tables"
 EMPTY = "Flask route: parses the JSON, keeps nothing"
@@ -47,10 +46,7 @@ class Bare:
     """The journal's own tables, without names to look up, checksums, windows, or anybody who waits."""
 
     def __init__(self, path: Path) -> None:
-        self.db = apsw.Connection(str(path))
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000", "cache_size = -32768"):
-            self.db.execute(f"PRAGMA {pragma}")
-        migrate(self.db)
+        self.db = connect(path)
         self.last = 0
 
     def samples_per_s(self, batches: int = BATCHES) -> float:

@@ -34,13 +34,19 @@ def encode(text: str) -> str:
     return _UNSAFE.sub(lambda match: quote(match[0], safe=""), text)
 
 
+def time_span(now_ms: int) -> tuple[int, int]:
+    """Return the earliest and the latest time that a sample may have, ms since the Unix epoch."""
+    return now_ms - 10 * YEAR_MS, now_ms + YEAR_MS
+
+
 def check_time(place: str | int, time_ms: int, now_ms: int) -> int:
     """Return *time_ms* if it is within ten years before and one after *now_ms*, else raise BadPush.
 
     Args:
         place: what the refusal begins with; a number is that of a line.
     """
-    if not now_ms - 10 * YEAR_MS <= time_ms <= now_ms + YEAR_MS:
+    earliest, latest = time_span(now_ms)
+    if not earliest <= time_ms <= latest:
         place = f"line {place}" if isinstance(place, int) else place
         raise BadPush(f"{place}: the time {time_ms} ms since the Unix epoch is years away.", "Check its unit.")
     return time_ms

@@ -6,12 +6,14 @@ series ``measurement.field{tag=value,...}``; texts are left out.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from line_protocol_parser import LineFormatError, parse_line
 
 from app.errors import BadPush, BadSample
 from app.hub import check_name
-from app.push import Push, check_time, decode, encode, series_name
+from app.journal import Reading
+from app.push import Push, check_time, decode, encode, series_name, time_span
 
 # Units of the time: ms in one of them, as a fraction.
 PRECISIONS = {
@@ -25,6 +27,8 @@ _BEFORE_FIELDS = re.compile(
 _REST_OF_TEXT = re.compile(r'(?:[^"\\]|\\.|\\$)*+"')
 _OPENING = re.compile(r'(?<!\\)="')
 _TEXT = re.compile(_OPENING.pattern + _REST_OF_TEXT.pattern)
+# Most lines are like this: one number, a time, nothing escaped or quoted. What stands before the number is parsed once.
+_COMMON = re.compile(r'([^\s\\"#][^\s\\"]* [^\s\\",=]+)=(-?\d{1,15}(?:\.\d{1,17})?) (-?\d{1,19})', re.ASCII)
 
 
 def parse(body: bytes, precision: str, now_ms: int) -> Push:
@@ -36,37 +40,48 @@ def parse(body: bytes, precision: str, now_ms: int) -> Push:
     if precision not in PRECISIONS:
         raise BadPush(f"The precision {precision[:20]!r} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
     multiply, divide = PRECISIONS[precision]
+    earliest, latest = time_span(now_ms)
     push = Push()
-    # Series names by field, for each measurement with its tags as they stand in a line: most lines repeat them.
-    known: dict[str, dict[str, str]] = {}
     for number, line in _lines(decode(body)):
-        line = line.strip("\r ")
-        if not line or line[0] == "#":
-            continue
         try:
-            found = parse_line(line)
-            time = found["time"]
-            if time is not None:
-                time = check_time(number, time * multiply // divide, now_ms)
-            head = line.partition(" ")[0]
-            names = known.get(head)
-            if names is None or "\\" in head:  # an escaped blank: the head is longer
-                names = known[head] = {}
-            good = []
-            for field, value in found["fields"].items():
-                if isinstance(value, str):
-                    continue
-                name = names.get(field)
-                if name is None:
-                    name = names[field] = _name(found["measurement"], field, found["tags"])
-                good.append((name, time, float(value)))
-            push.readings += good
+            if common := _COMMON.fullmatch(line):
+                start, value, at = common.groups()
+                name, time = _series(start), int(at) * multiply // divide
+                if not earliest <= time <= latest:
+                    check_time(number, time, now_ms)
+                push.readings.append((name, time, float(value)))
+            else:
+                push.readings += _readings(number, line.strip("\r "), multiply, divide, now_ms)
         except LineFormatError as error:
             push.problems.append(f"line {number}: {str(error).rstrip('.')}: {line[:80]!r}.")
         except (BadPush, BadSample) as error:
             what = error.what if error.what.startswith("line ") else f"line {number}: {error.what}"
             push.problems.append(what)
     return push
+
+
+@lru_cache(10_000)
+def _series(start: str) -> str:
+    """Return the series of a line of one field, of which *start* is what stands before the =; raises as _readings."""
+    [(name, _, _)] = _readings(0, f"{start}=1", 1, 1, 0)
+    return name
+
+
+def _readings(number: int, line: str, multiply: int, divide: int, now_ms: int) -> list[Reading]:
+    """Return the readings of one line; raises LineFormatError, BadPush and BadSample."""
+    if not line or line[0] == "#":
+        return []
+    found = parse_line(line)
+    time = found["time"]
+    if time is not None:
+        time = check_time(number, time * multiply // divide, now_ms)
+    tags = series_name("", found["tags"])
+    measurement = encode(found["measurement"])
+    return [
+        (check_name(f"{measurement}.{encode(field)}{tags}"), time, float(value))
+        for field, value in found["fields"].items()
+        if not isinstance(value, str)
+    ]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -96,7 +111,3 @@ def _end(lines: list[str], number: int) -> int | None:
             return None
         fields = lines[number][closed.end() :]
     return number
-
-
-def _name(measurement: str, field: str, tags: dict[str, str]) -> str:
-    return check_name(f"{encode(measurement)}.{encode(field)}{series_name('', tags)}")

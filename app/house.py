@@ -10,6 +10,7 @@ from typing import IO
 
 from prometheus_client import Counter as PushCounter
 
+from app import vitals
 from app.assets import Assets
 from app.clock import now_ms
 from app.counter import Counter
@@ -109,6 +110,7 @@ class House:
         settings = self.settings
         self.tutorial = Counter(self.journal.counted)
         self._write_tokens()
+        vitals.own_figures[:] = [self._figures]
         folders = [folder for folder in (SHIPPED, Path(settings.dashboards)) if folder.is_dir()]
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
         self.build = self._hash()
@@ -129,6 +131,10 @@ class House:
         self.pid = os.getpid()
         self.started_at = monotonic()
         self._refusal = ""
+
+    def _figures(self) -> tuple[int, int, float, int]:
+        journal = self.journal
+        return self.hub.kept, journal.commits, journal.commit_s, int(str(journal.state().get("bytes", 0)))
 
     def _write_tokens(self) -> None:
         """Tell Apache whose pushes it may let in: the SHA-1 of every token (apache/tidegauge.conf)."""

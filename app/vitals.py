@@ -79,8 +79,13 @@ def resident_bytes() -> int:
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+# What the house counts: called for the samples kept by this process, its commits, the seconds that they took, and the
+# journal's bytes. The house puts its own here when it opens, before it imports the dashboards.
+own_figures: list[Callable[[], tuple[int, int, float, int]]] = []
+
+
 def absent(status_url: str) -> dict[str, str]:
-    """Return which vitals cannot be read here, and why: keys ``apache``, ``requests``, ``memory``."""
+    """Return which vitals cannot be read here, and why: keys ``apache``, ``requests``, ``journal``, ``memory``."""
     reasons = {}
     if not status_url:
         reasons["apache"] = "Apache's numbers need mod_status: set TIDEGAUGE_STATUS_URL to its ?auto page."
@@ -88,6 +93,8 @@ def absent(status_url: str) -> dict[str, str]:
         reasons["requests"] = "The daemon process's requests are counted by mod_wsgi, and this is another server."
     elif not hasattr(mod_wsgi(), "start_recording_metrics"):
         reasons["requests"] = "The daemon process's requests are counted by mod_wsgi 6, and this one is older."
+    if not own_figures:
+        reasons["journal"] = "The journal's figures are those of a server, and none is open."
     if not STATM.exists():
         reasons["memory"] = "The resident memory is read from Linux's /proc, which is not here."
     return reasons

@@ -26,7 +26,7 @@ def table(title: str, unit: str, limit: str, rounds: dict[str, list[float]]) -> 
 
 def main() -> None:
     """Run all comparisons."""
-    server = served.start()
+    server = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"))
     try:
         results = {
             "poll": table("A poll", "requests/s", "static file of the same size", poll.measure(server)),
@@ -34,6 +34,11 @@ def main() -> None:
             "singles": table("Samples in, one a push, 16 connections", "pushes/s", push.EMPTY, push.singles(server)),
             "latency": table("From a push's answer to the feed", "ms", "publish_ms", push.latency(server)),
         }
+    finally:
+        served.stop(server)
+    server = served.start()  # without the dashboard of 1,000 lines, which is 80 MB of figures
+    try:
+        results["memory"] = table("Memory of the daemon process", "MB", "budget", push.memory(server))
     finally:
         served.stop(server)
     results["journal"] = table("The journal, a million samples", "s", journal.BUDGET, journal.measure())

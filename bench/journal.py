@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
 
 from app.hub import Hub
+from app.journal.checks import survey
+from app.journal.database import connect_reader
 from app.journal.sqlite import SqliteJournal
 
 BUDGET = "budget"
@@ -43,6 +46,7 @@ def measure() -> dict[str, list[float]]:
             BUDGET: [1.0],
             "refill 1,000 windows of 1,000": [],
             "read a million of one": [],
+            "check a million": [],
         }
         for _ in range(ROUNDS):
             journal = SqliteJournal(many)
@@ -51,4 +55,6 @@ def measure() -> dict[str, list[float]]:
             hub = _opened(one)
             found["read a million of one"].append(_seconds(lambda hub=hub: hub.read("s0", 0, limit=MILLION)))
             hub.journal.close()
+            with closing(connect_reader(many)) as db:
+                found["check a million"].append(_seconds(lambda db=db: list(survey(db, MILLION))))
     return found

@@ -48,6 +48,20 @@ if request_metrics:
         yield "daemon.response_time", metrics["request_time"] * 1000 if metrics["request_count"] else None
 
 
+if "journal" not in ABSENT:
+    sample_rate = vitals.Rate()
+    last_commits = [0, 0.0]
+
+    @sampler("journal.samples", "journal.commit_time", "journal.size", every_s=EVERY_S)
+    def journal():
+        samples, commits, commit_s, size = vitals.own_figures[0]()
+        count, seconds = commits - last_commits[0], commit_s - last_commits[1]
+        last_commits[:] = commits, commit_s
+        yield "journal.samples", sample_rate(samples)
+        yield "journal.commit_time", seconds / count * 1000 if count else None
+        yield "journal.size", size
+
+
 PLOTS = {
     "apache": [("apache.requests", "Apache: requests a second"), ("apache.busy_workers", "Apache: busy workers")],
     "requests": [
@@ -55,10 +69,15 @@ PLOTS = {
         ("daemon.busy_threads", "Daemon process: busy request threads"),
         ("daemon.response_time", "Daemon process: response time, ms"),
     ],
+    "journal": [
+        ("journal.samples", "Journal: samples kept, a second"),
+        ("journal.commit_time", "Journal: mean time of a commit, ms"),
+        ("journal.size", "Journal: size on the disk"),
+    ],
     "cpu": [("process.cpu", "Python: CPU, share of one core")],
     "memory": [("process.memory", "Python: resident memory")],
 }
-FORMATS = {"process.cpu": "0.0%", "process.memory": "0 b"}
+FORMATS = {"process.cpu": "0.0%", "process.memory": "0 b", "journal.size": "0.0 b"}
 
 
 @dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))

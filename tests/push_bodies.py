@@ -176,7 +176,7 @@ tags_of_collectd = st.fixed_dictionaries(
 
 
 def _otlp(kind: str) -> Callable[[bytes], list[Reading]]:
-    return lambda body: [(one.series, one.time, one.value) for one in otlp.parse(body, kind, NOW_MS)]
+    return lambda body: [(one.series, one.time, one.value) for one in otlp.parse(body, kind, NOW_MS)[0]]
 
 
 class Format(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -96,24 +97,28 @@ class Served:
 
 
 def free_ports() -> int:
-    """Return a port that is free, and so is the next: mod_status's."""
+    """Return a port that is free, and so is the next: mod_status's.
+
+    Below those that the system gives to clients (net.ipv4.ip_local_port_range), who might take one meanwhile.
+    """
     while True:
+        port = random.randrange(10_000, 32_000, 2)  # noqa: S311
         with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
             try:
+                one.bind(("127.0.0.1", port))
                 two.bind(("127.0.0.1", port + 1))
                 return port
             except OSError:
                 continue
 
 
-def start() -> Served:
-    """Start a server as `make serve` does, with everything of its own."""
+def start(**settings: str) -> Served:
+    """Start a server as `make serve` does, with everything of its own; *settings* such as TIDEGAUGE_WINDOW."""
     port = free_ports()
     run = Path("/dev/shm") / f"tidegauge-test-{port}"  # noqa: S108 - tmpfs, as the product wants it
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGAUGE_")}
     environ |= {"TIDEGAUGE_PORT": str(port), "TIDEGAUGE_RUN": str(run), "TIDEGAUGE_PUSH_TOKEN": TOKENS}
+    environ |= settings
     served = Served(port, environ)
     served.command("start")
     return served

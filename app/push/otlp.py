@@ -17,7 +17,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags, Metric
 
-from app.errors import BadPush
+from app.errors import BadPush, BadSample
+from app.hub import check_name, check_value
 from app.journal import Reading
 from app.push import check_time, series_name
 
@@ -36,8 +37,8 @@ class Point:
     is_delta: bool
 
 
-def parse(body: bytes, kind: str, now_ms: int) -> list[Point]:
-    """Return the points of *body*, whose content type is *kind*.
+def parse(body: bytes, kind: str, now_ms: int) -> tuple[list[Point], list[str]]:
+    """Return the points of *body*, whose content type is *kind*, and a sentence for each that cannot be one.
 
     Raises:
         BadPush: it is no ExportMetricsServiceRequest.
@@ -54,22 +55,34 @@ def parse(body: bytes, kind: str, now_ms: int) -> list[Point]:
         why = str(error)[:200].encode(errors="backslashreplace").decode()  # a Status takes no lone surrogates
         raise BadPush(f"It is no ExportMetricsServiceRequest: {why}.", "Check the exporter.") from None
     points: list[Point] = []
+    problems: list[str] = []
     for resource in request.resource_metrics:
         shared = _attributes(one for one in resource.resource.attributes if one.key in RESOURCE)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                points += _points(metric, shared, now_ms)
-    return points
+                for point in _points(metric, shared):
+                    try:
+                        points.append(_check(point, now_ms))
+                    except (BadPush, BadSample) as error:
+                        problems.append(error.what)
+    return points, problems
 
 
-def _points(metric: Metric, shared: dict[str, str], now_ms: int) -> Iterator[Point]:
+def _check(point: Point, now_ms: int) -> Point:
+    check_name(point.series)
+    check_value(point.series, point.value)
+    check_time(point.series[:80], point.time, now_ms)
+    return point
+
+
+def _points(metric: Metric, shared: dict[str, str]) -> Iterator[Point]:
     kind = metric.WhichOneof("data")
     if kind is None:
         return
     data = getattr(metric, kind)
     is_delta = getattr(data, "aggregation_temporality", None) == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     for point in data.data_points:
-        time = check_time(f"metric {metric.name[:80]!r}", point.time_unix_nano // 1_000_000, now_ms)
+        time = point.time_unix_nano // 1_000_000
         missing = bool(point.flags & DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK)
         tags = shared | _attributes(point.attributes)
         if kind in {"gauge", "sum"}:
@@ -128,12 +141,16 @@ class DeltaSums:
             return result
 
 
-def answer(kind: str, rejected: int = 0, why: str = "") -> bytes:
-    """Return an ExportMetricsServiceResponse as the body of an answer of type *kind*."""
+def answer(kind: str, problems: list[str]) -> bytes:
+    """Return an ExportMetricsServiceResponse as the body of an answer of type *kind*.
+
+    Args:
+        problems: a sentence for each point that was refused.
+    """
     response = ExportMetricsServiceResponse()
-    if rejected:
-        response.partial_success.rejected_data_points = rejected
-        response.partial_success.error_message = why
+    if problems:
+        response.partial_success.rejected_data_points = len(problems)
+        response.partial_success.error_message = " ".join(dict.fromkeys(problems))[:1000]
     return encode(response, kind)
 
 

@@ -78,15 +78,15 @@ def push_otlp() -> Response:
             raise BadEncoding("Content-Type", kind, f"{otlp.PROTOBUF} or {otlp.JSON}")
         token = pusher()
         body = _body()
-        points = otlp.parse(body, kind, now_ms())
+        points, problems = otlp.parse(body, kind, now_ms())
         deltas: otlp.DeltaSums = current_app.extensions["deltas"]
         receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, body, readings))
     except TidegaugeError as error:
         status = Status(code={400: 3, 401: 16, 403: 7, 413: 3, 415: 3}.get(error.status, 14), message=str(error))
         kind = otlp.JSON if kind == otlp.JSON else otlp.PROTOBUF
         return _unavailable(Response(otlp.encode(status, kind), error.status, mimetype=kind))
-    refused = sum(point.series in receipt.refused for point in points)
-    return Response(otlp.answer(kind, refused, TooManySeries(receipt.refused).what if refused else ""), mimetype=kind)
+    problems += [TooManySeries(receipt.refused).what for point in points if point.series in receipt.refused]
+    return Response(otlp.answer(kind, problems), mimetype=kind)
 
 
 @blueprint.post("/collectd")

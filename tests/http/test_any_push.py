@@ -48,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def pushed(house: House) -> dict[str, int]:
-    own = ("process.", "apache.", "daemon.")
+    own = ("process.", "apache.", "daemon.", "journal.")
     return {one.name: one.seq for one in house.hub.list() if not one.name.startswith(own)}
 
 

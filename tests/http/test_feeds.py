@@ -36,4 +36,6 @@ def test_all_series_are_listed_with_their_newest_value(client: FlaskClient, even
         return {one["name"]: one["value"] for one in answer["series"]}
 
     eventually(lambda: newest()["process.memory"])
-    assert set(newest()) == {"process.cpu", "process.memory"}
+    journal = {"journal.samples", "journal.commit_time", "journal.size"}
+    assert set(newest()) == {"process.cpu", "process.memory", *journal}
+    eventually(lambda: newest()["journal.size"] and newest()["journal.samples"])

@@ -36,7 +36,9 @@ def kept(client: FlaskClient, name: str) -> list[tuple[int, float | None]]:
 def count(client: FlaskClient) -> int:
     """How many samples of pushed series are kept."""
     names = [one["name"] for one in client.get("/api/series").json["series"] if one["seq"]]  # type: ignore[index]
-    return sum(len(kept(client, name)) for name in names if not name.startswith(("process.", "apache.", "daemon.")))
+    return sum(
+        len(kept(client, name)) for name in names if not name.startswith(("process.", "apache.", "daemon.", "journal."))
+    )
 
 
 # ---- JSON ----
@@ -303,6 +305,19 @@ def test_a_point_without_a_value_is_a_gap(client: FlaskClient) -> None:
     request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].flags = 1
     push(client, request.SerializeToString(), "/v1/metrics", Content_Type=PROTOBUF)
     assert kept(client, ORDERS) == [(NOW_MS, None)]
+
+
+def test_points_that_are_none_are_counted_and_named_and_the_others_kept(client: FlaskClient) -> None:
+    request = otlp("gauge", 2.5)
+    data = request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    data.add(time_unix_nano=NOW_MS * 1_000_000, as_double=float("nan"))
+    data.add(time_unix_nano=17, as_double=1.0)
+    answer = push(client, request.SerializeToString(), "/v1/metrics", Content_Type=PROTOBUF)
+    partial = ExportMetricsServiceResponse.FromString(answer.data).partial_success
+    assert (answer.status_code, partial.rejected_data_points) == (200, 2)
+    assert "nan" in partial.error_message
+    assert "years away" in partial.error_message
+    assert kept(client, ORDERS) == [(NOW_MS, 2.5)]
 
 
 def test_json_is_answered_in_json_and_errors_are_a_status(client: FlaskClient) -> None:

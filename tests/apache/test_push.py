@@ -107,6 +107,15 @@ def test_a_pushed_sample_is_in_the_list_and_can_be_followed_by_curls_means(serve
     assert [value for _, value in read(server, "room.temperature")][-1] == 21.5
 
 
+def test_a_series_is_deleted_with_a_token_alone(server: Served) -> None:
+    server.ask("/api/series", "POST", b'{"name": "of no use", "value": 1}', **AUTH)
+    url = "/api/series?name=of%20no%20use"
+    assert [server.ask(url, "DELETE").status, server.ask(url, "DELETE", Authorization="Bearer x").status] == [401, 403]
+    assert len(read(server, "of no use")) == 1
+    assert server.ask(url, "DELETE", **AUTH).json == {"deleted": 1}
+    assert server.ask(url).status == 404
+
+
 def test_a_bodys_limit_and_a_get_with_a_body_stay_as_they_were(server: Served) -> None:
     assert server.ask("/api/series", "GET", ONE, **AUTH).status == 413
     assert server.ask("/data/", "POST", ONE, **AUTH).status == 413

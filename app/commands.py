@@ -28,7 +28,6 @@ from app.journal.sqlite import SqliteJournal
 from app.settings import describe
 
 IMPORT_ROWS = 5_000  # in one push
-DELETE_NAMES = 10  # in one request: a name has up to 500 characters, and a URL 8,190
 URL_HELP = "The running server; by default the one on TIDEGAUGE_PORT of this host."
 TOKEN_HELP = "A push token; by default the first of TIDEGAUGE_PUSH_TOKEN."  # noqa: S105
 
@@ -224,9 +223,9 @@ def delete(pattern: str, url: str | None, token: str | None, yes: bool) -> None:
     click.echo("\n".join(names))
     if not yes:
         click.confirm(f"Delete these {len(names)} series with all their samples?", abort=True)
-    for start in range(0, len(names), DELETE_NAMES):
-        query = urlencode([("name", name) for name in names[start : start + DELETE_NAMES]])
-        server.ask("DELETE", f"/api/series?{query}")
+    with click.progressbar(names, label="deleting") as bar:
+        for name in bar:  # one a request: a name may take most of what a URL may have
+            server.ask("DELETE", f"/api/series?{urlencode({'name': name})}")
     click.echo(f"{len(names)} series were deleted")
 
 

@@ -112,7 +112,7 @@ def test_a_series_is_deleted_with_a_token_alone(server: Served) -> None:
     url = "/api/series?name=of%20no%20use"
     assert [server.ask(url, "DELETE").status, server.ask(url, "DELETE", Authorization="Bearer x").status] == [401, 403]
     assert len(read(server, "of no use")) == 1
-    assert server.ask(url, "DELETE", **AUTH).json == {"deleted": 1}
+    assert server.ask(url, "DELETE", None, **AUTH).json == {"deleted": 1}
     assert server.ask(url).status == 404
 
 

@@ -80,7 +80,8 @@
         draw(source, {t: order.map((i) => t[i]), v: order.map((i) => v[i])});
     }
 
-    class Feed {
+    // Fires "fresh" when the sources have new samples.
+    class Feed extends EventTarget {
         static #feeds = new Map();
 
         // The feed at this URL, relative to the application's front page: "feeds/server/".
@@ -103,12 +104,14 @@
         #timer = null;
         #started = false;
         #polling = false;
+        #paused = false;
         #failures = 0; // polls that failed in a row
         #refusal = null; // "signed out" or "starting", when the last answer was that
         #tail = null;
         #clock = null; // the server's time: {server: ms since the Unix epoch, local: ms of performance.now()}
 
         constructor(url) {
+            super();
             this.#url = url;
             document.addEventListener("visibilitychange", () => this.#wake());
             addEventListener("pageshow", () => this.#wake());
@@ -117,7 +120,8 @@
 
         add(source) {
             this.#sources.add(source);
-            const columns = this.#columns.get(source.series);
+            const twin = [...this.#sources].find((one) => one !== source && one.series === source.series);
+            const columns = twin?.data ?? this.#columns.get(source.series);
             if (columns) draw(source, columns);
             else this.#lacking = true;
         }
@@ -141,18 +145,29 @@
             this.#wake();
         }
 
+        get paused() {
+            return this.#paused;
+        }
+
+        // While paused nothing is asked for and the sources stand still; then they catch up by the cursor.
+        set paused(paused) {
+            this.#paused = paused;
+            this.#wake();
+        }
+
         // Why nothing new comes, as the server says; undefined while it does.
         get problem() {
             return this.#tail?.problem;
         }
 
-        // {name, sampleAge}: one of live, stale, offline, signed out, starting; and the age of the newest sample in ms.
+        // {name, sampleAge}: one of live, paused, stale, offline, signed out, starting; and the age of the newest sample in ms.
         get state() {
             const now = this.#clock && this.#clock.server + performance.now() - this.#clock.local;
             const newest = this.reader.newestTime;
             const sampleAge = now && newest !== undefined ? Math.max(0, now - newest) : null;
             let name = "starting";
-            if (this.#refusal) name = this.#refusal;
+            if (this.#paused) name = "paused";
+            else if (this.#refusal) name = this.#refusal;
             else if (this.#failures >= OFFLINE_AFTER) name = "offline";
             else if (this.#tail && now) name = now - this.#tail.time < STALE_MS ? "live" : "stale";
             return {name, sampleAge};
@@ -160,7 +175,7 @@
 
         #wake() {
             clearTimeout(this.#timer);
-            if (this.#started && !document.hidden && !this.#polling) this.#poll();
+            if (this.#started && !document.hidden && !this.#polling && !this.#paused) this.#poll();
         }
 
         async #poll() {
@@ -176,7 +191,7 @@
             }
             this.#polling = false;
             clearTimeout(this.#timer);
-            if (!document.hidden) this.#timer = setTimeout(() => this.#wake(), this.#wait());
+            if (!document.hidden && !this.#paused) this.#timer = setTimeout(() => this.#wake(), this.#wait());
         }
 
         // Milliseconds until the next poll.
@@ -187,6 +202,7 @@
         }
 
         async #take(tail) {
+            if (this.#paused) return this.#forget();
             this.#tail = tail;
             if (tail.build !== document.body.dataset.build) reload(tail.build);
             const fresh = this.#lacking ? "window" : this.reader.take(tail);
@@ -194,14 +210,22 @@
             if (fresh === "window") {
                 const window = await this.#get("window.json");
                 if (window.epoch !== tail.epoch) return; // written after it: the next poll has both
+                if (this.#paused) return this.#forget();
                 this.#columns = this.reader.replace(window);
                 this.#lacking = false;
                 for (const source of this.#sources) draw(source, this.#columns.get(source.series) ?? {t: [], v: []});
+                this.dispatchEvent(new Event("fresh"));
                 if (this.reader.cursor >= tail.from) await this.#take(tail); // what came after that window
                 return;
             }
             if (fresh.size) this.#columns = new Map();
             for (const source of this.#sources) append(source, fresh.get(source.series));
+            if (fresh.size) this.dispatchEvent(new Event("fresh"));
+        }
+
+        // An answer that came while paused is not taken: the next poll must not hear that it is unchanged.
+        #forget() {
+            this.#etag = null;
         }
 
         // The feed's file as an object, or null when it has not changed. Throws when there is none to be had.
@@ -269,5 +293,5 @@
     }
 
     Bokeh.Models.register(LiveSource);
-    window.Tidegauge = {Feed, LiveSource, Reader, append, draw};
+    Object.assign(window.Tidegauge, {Feed, LiveSource, Reader, append, draw});
 })();

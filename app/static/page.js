@@ -2,8 +2,7 @@
 "use strict";
 (() => {
     const {document: documentUrl, feed: feedUrl} = document.body.dataset;
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const figures = document.getElementById("figures");
+    const element = document.getElementById("figures");
     const state = document.getElementById("state");
 
     const age = (ms) => {
@@ -31,17 +30,17 @@
     }
 
     async function open() {
-        const feed = feedUrl ? Tidegauge.Feed.at(feedUrl) : null;
-        const theme = dark.matches ? "dark" : "light";
-        const url = new URL(documentUrl, new URL(document.body.dataset.root, location));
-        const [item] = await Promise.all([
-            fetch(`${url}?theme=${theme}`).then((answer) => {
-                if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-                return answer.json();
-            }),
-            feed?.open(),
-        ]);
-        await Bokeh.embed.embed_item(item, figures);
+        const {theme, Feed, Figures, Timeline, Toolbar} = Tidegauge;
+        const feed = feedUrl ? Feed.at(feedUrl) : null;
+        const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
+        const toolbar = new Toolbar();
+        if (feed) {
+            const timeline = new Timeline(figures, feed, new URLSearchParams(location.search).get("span"));
+            toolbar.offerSpans(timeline);
+            toolbar.offerPause(feed, () => say(feed));
+        }
+        await figures.show(theme.name, feed?.open());
+        addEventListener("themechange", () => figures.show(theme.name));
         if (feed) {
             feed.start();
             say(feed);
@@ -49,9 +48,8 @@
         }
     }
 
-    dark.addEventListener("change", () => location.reload());
     open().catch((error) => {
-        figures.textContent = `The figures could not be loaded: ${error.message}. Reload the page to try again.`;
+        element.textContent = `The figures could not be loaded: ${error.message}. Reload the page to try again.`;
         if (state) state.dataset.state = state.querySelector("strong").textContent = "offline";
     });
 })();

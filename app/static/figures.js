@@ -1,0 +1,100 @@
+// The figures of a dashboard: its document in one theme, embedded, and the plots in it.
+"use strict";
+(() => {
+    const {Document} = Bokeh.require("document/document");
+    const {add_document_standalone: embed} = Bokeh.embed;
+    const {Plot} = Bokeh.require("models/plots/plot");
+    const {DatetimeAxis} = Bokeh.require("models/axes/datetime_axis");
+    const {ColumnarDataSource} = Bokeh.require("models/sources/columnar_data_source");
+    const {AjaxDataSource} = Bokeh.require("models/sources/ajax_data_source");
+
+    const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);
+
+    class Figures {
+        document = null;
+        plots = []; // in the order of the page
+        #element;
+        #url;
+        #preparations = [];
+        #turn = Promise.resolve();
+
+        // Into this element, the document at this URL.
+        constructor(element, url) {
+            this.#element = element;
+            this.#url = url;
+        }
+
+        // Call this with the figures whenever they were made and before they are drawn.
+        prepare(preparation) {
+            this.#preparations.push(preparation);
+        }
+
+        // Show the figures in a theme, after `ready`. Those that are there go, their data stays.
+        show(theme, ready = null) {
+            const turn = this.#turn.catch(() => {}).then(() => this.#show(theme, ready));
+            this.#turn = turn;
+            return turn;
+        }
+
+        async #show(theme, ready) {
+            const item = await Promise.all([this.#fetch(theme), ready]).then(([first]) => first);
+            const last = this.document;
+            const next = Document.from_json(item.doc);
+            this.document = next;
+            this.plots = [...next.all_models].filter((model) => model instanceof Plot);
+            for (const preparation of this.#preparations) preparation(this);
+            if (last) {
+                this.#element.style.minHeight = `${this.#element.offsetHeight}px`; // so that the page does not jump
+                Figures.#replace(last, next);
+            }
+            await embed(next, this.#element, [this.#element]);
+            this.#element.style.minHeight = "";
+            this.#element.dataset.theme = theme;
+        }
+
+        async #fetch(theme) {
+            const answer = await fetch(`${this.#url}?theme=${theme}`);
+            if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+            return answer.json();
+        }
+
+        // Both documents were built by the same function: what asks for itself is there in the same order.
+        static #replace(last, next) {
+            const sources = ajax(last);
+            for (const [i, source] of ajax(next).entries()) {
+                if (!(source instanceof Tidegauge.LiveSource) && sources[i]) source.data = sources[i].data;
+            }
+            last.clear();
+            for (const source of sources) source.destroy();
+            Bokeh.documents.splice(Bokeh.documents.indexOf(last), 1);
+        }
+
+        // Listen to a Bokeh event of a plot that is there: on_event alone is heard only before a document has it.
+        on(plot, event, listener) {
+            plot.on_event(event, listener);
+            plot.document.event_manager.subscribed_models.add(plot);
+        }
+
+        // The plots with a time axis that draw a live source.
+        get timePlots() {
+            return this.plots.filter((plot) => Figures.timeAxes(plot).length && Figures.sources(plot).some((one) => one.series));
+        }
+
+        static timeAxes(plot) {
+            return [...plot.below, ...plot.above].filter((one) => one instanceof DatetimeAxis);
+        }
+
+        // The data sources that a plot draws, each once.
+        static sources(plot) {
+            const all = plot.renderers.map((one) => one.data_source).filter((one) => one instanceof ColumnarDataSource);
+            return [...new Set(all)];
+        }
+
+        static title(plot) {
+            const {title} = plot;
+            return (typeof title === "string" ? title : title?.text) || "Plot";
+        }
+    }
+
+    Object.assign(window.Tidegauge, {Figures});
+})();

@@ -83,11 +83,11 @@ FORMATS = {"process.cpu": "0.0%", "process.memory": "0 b", "journal.size": "0.0 
 @dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))
 def server():
     plots = [plot(*one) for group, ones in PLOTS.items() if group not in ABSENT for one in ones]
-    return row(plots, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+    return row(plots, spacing=12, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
 
 
 def plot(series, title):
-    one = figure(title=title, x_axis_type="datetime", height=230, min_width=340, x_axis_label="UTC")
+    one = figure(title=title, x_axis_type="datetime", height=230, min_width=340)
     one.sizing_mode = "stretch_width"
     one.y_range.start = 0
     one.xaxis.ticker.desired_num_ticks = 3  # more of them overlap on a phone

@@ -24,16 +24,20 @@
         const missed = feed.reader.missedBefore;
         if (missed !== null) {
             const note = document.getElementById("missed");
-            note.textContent = `Missed samples before ${new Date(missed).toLocaleTimeString()}.`;
+            note.textContent = `Missed samples before ${Tidegauge.clock.format(missed)}.`;
             note.hidden = false;
         }
     }
 
     async function open() {
-        const {theme, Feed, Figures, Timeline, Toolbar} = Tidegauge;
+        const {clock, theme, Feed, Figures, Timeline, Toolbar} = Tidegauge;
         const feed = feedUrl ? Feed.at(feedUrl) : null;
         const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
         const toolbar = new Toolbar();
+        const nameZone = () => clock.name(figures.plots);
+        figures.prepare(nameZone);
+        addEventListener("zonechange", nameZone);
+        toolbar.offerZone(clock, figures);
         if (feed) {
             const timeline = new Timeline(figures, feed, new URLSearchParams(location.search).get("span"));
             toolbar.offerSpans(timeline);

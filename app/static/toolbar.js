@@ -63,6 +63,18 @@
             }
         }
 
+        // Nothing to choose without a time axis, or for who lives in UTC.
+        offerZone(clock, figures) {
+            const label = element("zone");
+            const select = label.querySelector("select");
+            select.options[0].textContent = clock.local;
+            select.value = clock.choice;
+            select.addEventListener("change", () => clock.choose(select.value));
+            figures.prepare(() => {
+                label.hidden = clock.isUtc || !figures.plots.some((plot) => Tidegauge.Figures.timeAxes(plot).length);
+            });
+        }
+
         #offerFullScreen() {
             const button = element("full-screen");
             if (!document.fullscreenEnabled) return;

@@ -30,7 +30,7 @@
     }
 
     async function open() {
-        const {clock, theme, Feed, Figures, Timeline, Toolbar} = Tidegauge;
+        const {clock, theme, Feed, Figures, Moment, Timeline, Toolbar} = Tidegauge;
         const feed = feedUrl ? Feed.at(feedUrl) : null;
         const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
         const toolbar = new Toolbar();
@@ -38,13 +38,15 @@
         figures.prepare(nameZone);
         addEventListener("zonechange", nameZone);
         toolbar.offerZone(clock, figures);
+        toolbar.offerThemes(theme);
         if (feed) {
             const timeline = new Timeline(figures, feed, new URLSearchParams(location.search).get("span"));
+            new Moment(figures);
             toolbar.offerSpans(timeline);
             toolbar.offerPause(feed, () => say(feed));
         }
         await figures.show(theme.name, feed?.open());
-        addEventListener("themechange", () => figures.show(theme.name));
+        addEventListener("themechange", () => figures.show(theme.name).catch(fail));
         if (feed) {
             feed.start();
             say(feed);
@@ -52,8 +54,10 @@
         }
     }
 
-    open().catch((error) => {
+    function fail(error) {
         element.textContent = `The figures could not be loaded: ${error.message}. Reload the page to try again.`;
         if (state) state.dataset.state = state.querySelector("strong").textContent = "offline";
-    });
+    }
+
+    open().catch(fail);
 })();

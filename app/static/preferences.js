@@ -32,6 +32,7 @@
             return dark.matches ? "dark" : "light";
         },
 
+        // Fires "themechange" on the window when another theme is shown.
         choose(choice) {
             theme.choice = choice;
             preferences.set("theme", choice);

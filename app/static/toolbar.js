@@ -75,6 +75,12 @@
             });
         }
 
+        offerThemes(theme) {
+            const select = element("theme").querySelector("select");
+            select.value = theme.choice;
+            select.addEventListener("change", () => theme.choose(select.value));
+        }
+
         #offerFullScreen() {
             const button = element("full-screen");
             if (!document.fullscreenEnabled) return;

@@ -37,7 +37,7 @@ def _theme(*, paper: str, ink: str, faint: str) -> Theme:
                     "label_text_color": ink,
                     "label_text_font": text["text_font"],
                 },
-                "Toolbar": {"logo": None},
+                "Toolbar": {"logo": None, "autohide": True},
             }
         }
     )

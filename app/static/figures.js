@@ -10,7 +10,8 @@
 
     const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);
 
-    class Figures {
+    // Fires "shown" when the figures were drawn anew.
+    class Figures extends EventTarget {
         document = null;
         plots = []; // in the order of the page
         #element;
@@ -20,6 +21,7 @@
 
         // Into this element, the document at this URL.
         constructor(element, url) {
+            super();
             this.#element = element;
             this.#url = url;
         }
@@ -49,7 +51,7 @@
             }
             await embed(next, this.#element, [this.#element]);
             this.#element.style.minHeight = "";
-            this.#element.dataset.theme = theme;
+            this.dispatchEvent(new Event("shown"));
         }
 
         async #fetch(theme) {

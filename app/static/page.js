@@ -30,7 +30,7 @@
     }
 
     async function open() {
-        const {clock, theme, Feed, Figures, Moment, Timeline, Toolbar} = Tidegauge;
+        const {clock, theme, Feed, Figures, Moment, Numbers, Timeline, Toolbar} = Tidegauge;
         const feed = feedUrl ? Feed.at(feedUrl) : null;
         const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
         const toolbar = new Toolbar();
@@ -39,6 +39,7 @@
         addEventListener("zonechange", nameZone);
         toolbar.offerZone(clock, figures);
         toolbar.offerThemes(theme);
+        Numbers.show(document.getElementById("numbers"), figures, feed);
         if (feed) {
             const timeline = new Timeline(figures, feed, new URLSearchParams(location.search).get("span"));
             new Moment(figures);

@@ -4,6 +4,9 @@
     const {Range1d} = Bokeh.require("models/ranges/range1d");
     const {DataRange1d} = Bokeh.require("models/ranges/data_range1d");
     const SPANS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, all: Infinity};
+    const LEAST_MS = 10_000; // shown of a page that has just begun
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    const CALM_STEPS = 5; // a span: the axis moves that often in it, not with every sample
     const MARGIN = 0.01; // of the span, free beside the newest sample
 
     class Timeline {
@@ -58,11 +61,15 @@
         }
 
         #wanted() {
-            const end = this.#feed.reader.newestTime ?? Date.now();
+            let end = this.#feed.reader.newestTime ?? Date.now();
+            if (calm.matches) {
+                const step = Math.min(SPANS[this.span], 300_000) / CALM_STEPS;
+                end = Math.ceil(end / step) * step;
+            }
             const starts = this.#figures.timePlots.flatMap((plot) =>
                 Tidegauge.Figures.sources(plot).filter((one) => one.series && one.data.t.length).map((one) => one.data.t[0]));
-            const start = this.span === "all" ? Math.min(...starts, end - 1000) : end - SPANS[this.span];
-            return [start, end + (end - start) * MARGIN];
+            const start = this.span === "all" ? Math.min(...starts, end - LEAST_MS) : end - SPANS[this.span];
+            return [start, calm.matches ? end : end + (end - start) * MARGIN];
         }
 
         // What is shown, ms since the Unix epoch.

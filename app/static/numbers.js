@@ -1,0 +1,153 @@
+// The numbers behind the plots: a table and downloads for each, and its newest value for who cannot see it.
+"use strict";
+(() => {
+    const ROWS = 50; // of a table
+    const LABEL_EVERY_MS = 10_000;
+    const {NumeralTickFormatter} = Bokeh.require("models/formatters/numeral_tick_formatter");
+    const {PrintfTickFormatter} = Bokeh.require("models/formatters/printf_tick_formatter");
+
+    function make(name, attributes = {}, ...children) {
+        const made = Object.assign(document.createElement(name), attributes);
+        made.append(...children);
+        return made;
+    }
+
+    function save(blob, name) {
+        const url = URL.createObjectURL(blob);
+        make("a", {href: url, download: name}).click();
+        setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    }
+
+    const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+    const csv = (rows) => rows.map((row) => row.map((cell) => quoted(String(cell))).join(",") + "\r\n").join("");
+
+    // One plot's numbers. The plot is another model after the theme was changed.
+    class Numbers {
+        plot;
+        #value = make("span", {className: "value"});
+        #table = make("div", {className: "table", tabIndex: 0, role: "region"});
+        #details;
+
+        constructor(plot) {
+            this.plot = plot;
+            this.#table.ariaLabel = `Numbers of ${this.title}`;
+            this.#details = make("details", {}, make("summary", {}, make("span", {}, this.title), " ", this.#value), this.#table);
+            this.#details.addEventListener("toggle", () => this.fill());
+        }
+
+        get title() {
+            return Tidegauge.Figures.title(this.plot);
+        }
+
+        get element() {
+            const button = (format, action) => {
+                const made = make("button", {type: "button", textContent: format, ariaLabel: `${format} of ${this.title}`});
+                made.addEventListener("click", action);
+                return made;
+            };
+            const buttons = make("div", {className: "buttons"}, button("CSV", () => this.#saveCsv()), button("PNG", () => this.#savePng()));
+            return make("article", {className: "numbers"}, this.#details, buttons);
+        }
+
+        get #sources() {
+            return Tidegauge.Figures.sources(this.plot);
+        }
+
+        get #live() {
+            return this.#sources.filter((source) => source.series);
+        }
+
+        // As the plot's axis writes it.
+        #text(value) {
+            if (!Number.isFinite(value)) return "no value";
+            const formatter = this.plot.left[0]?.formatter;
+            const own = formatter instanceof NumeralTickFormatter || formatter instanceof PrintfTickFormatter;
+            return own ? formatter.doFormat([value], {loc: 0})[0] : String(Number(value.toPrecision(6)));
+        }
+
+        // [series, t, v] of the live sources from a time to another, in the order of their times.
+        #samples(from = -Infinity, to = Infinity) {
+            const rows = this.#live.flatMap(({series, data}) => Array.from(data.t, (t, i) => [series, t, data.v[i]]));
+            return rows.filter(([, t]) => from <= t && t <= to).sort((a, b) => a[1] - b[1]);
+        }
+
+        // Every column of a source that is not live: [names, ...rows].
+        static #columns({data}) {
+            const names = Object.keys(data);
+            const length = Math.max(0, ...names.map((name) => data[name].length));
+            return [names, ...Array.from({length}, (_, i) => names.map((name) => data[name][i]))];
+        }
+
+        // Show the newest value: beside the title, and with `label` as the name of the picture too.
+        tell(label) {
+            const newest = this.#live.map(({data}) => [data.t.at(-1), data.v.at(-1)]).filter(([t]) => t !== undefined);
+            const value = newest.map(([, v]) => this.#text(v)).join(", ");
+            this.#value.textContent = value;
+            const canvas = label && Bokeh.index.find_one(this.plot)?.canvas_view;
+            if (!canvas) return;
+            const when = value && Tidegauge.clock.format(Math.max(...newest.map(([t]) => t)));
+            canvas.primary.el.role = "img";
+            canvas.primary.el.ariaLabel = value ? `${this.title}: ${value} at ${when} ${Tidegauge.clock.zone}` : this.title;
+            canvas.overlays.el.ariaHidden = "true";
+        }
+
+        // The table is as old as its opening: rows that move cannot be read.
+        fill() {
+            if (!this.#details.open) return this.#table.replaceChildren();
+            const {clock} = Tidegauge;
+            const series = this.#live.length > 1;
+            const [head, ...rows] = this.#live.length
+                ? [
+                    [`Time, ${clock.zone}`, ...(series ? ["Series"] : []), "Value"],
+                    ...this.#samples().slice(-ROWS).map(([name, t, v]) => [clock.format(t), ...(series ? [name] : []), this.#text(v)]),
+                ]
+                : this.#sources.length ? Numbers.#columns(this.#sources[0]) : [[]];
+            const line = (cells, name, scope) => make("tr", {}, ...cells.map((cell) => make(name, {textContent: cell, ...scope})));
+            this.#table.replaceChildren(make("table", {},
+                make("caption", {textContent: rows.length ? `The newest ${Math.min(ROWS, rows.length)}, newest first` : "No numbers yet"}),
+                make("thead", {}, line(head, "th", {scope: "col"})),
+                make("tbody", {}, ...rows.slice(-ROWS).reverse().map((row) => line(row, "td", {})))));
+        }
+
+        #name(ending) {
+            const title = this.title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "plot";
+            return `${title}-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z.${ending}`;
+        }
+
+        // What the plot shows: times in UTC, whatever the page says; a gap is an empty cell.
+        #saveCsv() {
+            const {start, end} = this.plot.x_range;
+            const finite = (value) => (typeof value === "number" && !Number.isFinite(value) ? "" : value);
+            const rows = this.#live.length
+                ? [["time", "series", "value"],
+                    ...this.#samples(start, end).map(([name, t, v]) => [new Date(t).toISOString(), name, finite(v)])]
+                : this.#sources.flatMap((source) => Numbers.#columns(source).map((row) => row.map(finite)));
+            save(new Blob([csv(rows)], {type: "text/csv"}), this.#name("csv"));
+        }
+
+        async #savePng() {
+            save(await Bokeh.index.find_one(this.plot).export("png").to_blob(), this.#name("png"));
+        }
+
+        // The numbers of all plots, in this section.
+        static show(section, figures, feed) {
+            let all = [];
+            figures.prepare(() => {
+                if (all.length === figures.plots.length) {
+                    for (const [i, one] of all.entries()) one.plot = figures.plots[i];
+                    return;
+                }
+                all = figures.plots.map((plot) => new Numbers(plot));
+                section.querySelector("div").replaceChildren(...all.map((one) => one.element));
+                section.hidden = !all.length;
+            });
+            const tell = (label) => all.forEach((one) => one.tell(label));
+            figures.addEventListener("shown", () => tell(true));
+            feed?.addEventListener("fresh", () => tell(false));
+            if (feed) setInterval(() => tell(true), LABEL_EVERY_MS);
+            addEventListener("zonechange", () => all.forEach((one) => one.fill()));
+        }
+    }
+
+    Object.assign(window.Tidegauge, {Numbers});
+})();

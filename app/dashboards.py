@@ -28,6 +28,7 @@ from app.errors import describe
 from app.hub import check_name
 from app.live import LiveSource, live
 from app.samplers import Sampler, SamplerFunction
+from app.themes import colour
 
 __all__ = ["Dashboard", "dashboard", "live", "load_dashboards", "sampler"]
 
@@ -194,6 +195,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
             source.update(data_url=f"feeds/{name}/", max_size=window)
         bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
         bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
+        colour(model, theme_name)
         # Keys keep their order: sorted, a reference would precede its definition.
         documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]

@@ -34,6 +34,10 @@
         const feed = feedUrl ? Feed.at(feedUrl) : null;
         const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
         const toolbar = new Toolbar();
+        // A finger scrolls the page, also on a plot; BokehJS would pan, and the page stand still.
+        if (matchMedia("(pointer: coarse)").matches) {
+            figures.prepare(() => figures.plots.forEach(({toolbar}) => { toolbar.active_drag = null; }));
+        }
         const nameZone = () => clock.name(figures.plots);
         figures.prepare(nameZone);
         addEventListener("zonechange", nameZone);

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
-from app.themes import themes
+from app.themes import COLOURS, themes
 
 GOOD = """
 from bokeh.plotting import figure
@@ -179,3 +179,32 @@ def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_re
     )
     runs = {subprocess.check_output([sys.executable, "-c", code], cwd=SHIPPED.parent) for _ in range(2)}
     assert len(runs) == 1
+
+
+def test_glyphs_without_a_colour_get_the_themes_one_a_source_and_others_keep_theirs(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "mine.py",
+        "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, live\n"
+        "@dashboard(title='Mine')\ndef page():\n    plot = figure()\n    first = live('a')\n"
+        "    plot.line('t', 'v', source=first)\n    plot.scatter('t', 'v', source=first)\n"
+        "    plot.line('t', 'v', source=live('b'))\n    plot.line('t', 'v', source=live('c'), color='red')\n"
+        "    return plot\n",
+    )
+    for theme, document in load(tmp_path)["mine"].documents.items():
+        text = document.decode()
+        assert "#1f77b4" not in text
+        first, second, third = COLOURS[theme][:3]
+        assert (first in text, second in text, third in text, '"red"' in text) == (True, True, False, True)
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", "#ffffff"), ("dark", "#171c22")])
+def test_each_colour_stands_out_from_its_ground(theme: str, paper: str) -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for colour in COLOURS[theme]:
+        dark, light = sorted([luminance(colour), luminance(paper)])
+        assert (light + 0.05) / (dark + 0.05) >= 3, colour

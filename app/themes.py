@@ -64,6 +64,7 @@ def _theme(*, paper: str, ink: str, faint: str) -> Theme:
                 },
                 "Grid": {"grid_line_color": faint},
                 "Legend": {
+                    "location": "top_left",  # the newest samples are at the right
                     "background_fill_color": paper,
                     "border_line_color": faint,
                     "label_text_color": ink,

@@ -40,6 +40,25 @@ def test_a_paused_page_stands_still_and_resumes_without_a_hole(open_tab: Open, e
     assert tab.complaints == []
 
 
+def test_an_answer_that_comes_while_paused_is_drawn_only_when_resumed(open_tab: Open, eventually: Eventually) -> None:
+    other, tab = open_tab("dashboard/server/"), open_tab("dashboard/server/")
+    held: list[Any] = []
+    tab.page.route("**/tail.json", lambda route: held.append(route))
+    eventually(lambda: wait(tab) and held)
+    tab.page.wait_for_timeout(2500)  # longer than from sample to sample: the answer will have a new one
+    tab.page.keyboard.press("p")
+    before = tab.points(MEMORY)
+    with tab.page.expect_response("**/tail.json"):
+        tab.page.unroute("**/tail.json")  # lets the held request go
+    tab.page.wait_for_timeout(300)
+    assert tab.points(MEMORY) == before
+    tab.page.keyboard.press("p")
+    eventually(lambda: wait(tab) and len(tab.points(MEMORY)) > len(before))
+    one, two = tab.points(MEMORY), other.points(MEMORY)
+    common = min(one[-1][0], two[-1][0])
+    assert [row for row in one if row[0] <= common] == [row for row in two if row[0] <= common]
+
+
 def test_a_span_holds_for_all_plots_follows_the_newest_sample_and_is_in_the_address(
     open_tab: Open, eventually: Eventually
 ) -> None:

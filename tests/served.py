@@ -13,6 +13,7 @@ from time import monotonic, sleep
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+PLOTS = 10  # of the dashboard `server`
 TOKEN = "token-of-the-tests"  # noqa: S105
 ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
 TOKENS = f"{TOKEN} rooms:room.:{ROOM_TOKEN}"

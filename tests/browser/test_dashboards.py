@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from served import Served
+from served import PLOTS, Served
 
 MEMORY = "process.memory"
 Open = Callable[..., Any]
@@ -21,7 +21,7 @@ def test_a_page_draws_moves_complains_of_nothing_and_asks_no_other_host(server: 
     tab.page.wait_for_timeout(run_s * 1000)
     assert len(tab.points(MEMORY)) >= before + min(1000 - before, run_s / 3)
     assert tab.state() == "live"
-    assert tab.page.locator("#figures canvas").count() >= 7
+    assert tab.page.locator("#figures canvas").count() >= PLOTS
     assert tab.complaints == []
     assert [url for url in tab.urls if not url.startswith((server.url, "data:", "blob:"))] == []
     polls = [url for url in tab.urls if url.endswith("tail.json")]
@@ -108,7 +108,8 @@ def test_a_page_says_stale_when_python_stops_and_its_lines_go_on_with_a_gap(
     eventually(lambda: _wait(tab) and tab.points(MEMORY)[-1][0] > before[-1][0] + 2000, within_s=10)
     after = tab.points(MEMORY)
     assert after[: len(before)] == before
-    assert after[len(before)][1] is None
+    # The last sample before the end may have been kept and not yet published.
+    assert None in [value for _, value in after[len(before) :][:2]]
 
 
 def _wait(tab: Any) -> bool:

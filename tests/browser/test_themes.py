@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from served import PLOTS
 
 MEMORY = "process.memory"
 Open = Callable[..., Any]
@@ -29,7 +30,7 @@ def test_a_theme_is_switched_in_place_with_its_points_and_remembered(open_tab: O
     assert tab.page.evaluate("window.same && Bokeh.documents.length === 1")
     assert tab.points(MEMORY)[: len(before)] == before
     eventually(lambda: fill(tab) and len(tab.points(MEMORY)) > len(before))  # it lives on
-    assert tab.page.locator("#figures .bk-Figure").count() == 7
+    assert tab.page.locator("#figures .bk-Figure").count() == PLOTS
     start, end = tab.page.evaluate(
         "() => { const {start, end} = Bokeh.documents[0].roots()[0].children[6].x_range; return [start, end]; }"
     )

@@ -26,8 +26,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("method", "url", "status"), WRONG)
-def test_every_error_has_the_one_shape(client: FlaskClient, method: str, url: str, status: int) -> None:
-    answer = client.open(url, method=method, headers={"Host": "some-host"})
+def test_every_error_has_the_one_shape(untouched: FlaskClient, method: str, url: str, status: int) -> None:
+    answer = untouched.open(url, method=method, headers={"Host": "some-host"})
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
     assert answer.json is not None
@@ -39,8 +39,8 @@ def test_every_error_has_the_one_shape(client: FlaskClient, method: str, url: st
     assert ("Allow" in answer.headers) == (status == 405)
 
 
-def test_a_browser_gets_a_page(client: FlaskClient) -> None:
-    answer = client.get("/dashboard/nothing/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+def test_a_browser_gets_a_page(untouched: FlaskClient) -> None:
+    answer = untouched.get("/dashboard/nothing/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "There is no dashboard &#39;nothing&#39;." in answer.text
 

@@ -99,13 +99,13 @@ def test_a_time_may_be_iso_8601(client: FlaskClient) -> None:
     ],
 )
 def test_a_body_with_a_fault_is_refused_with_the_place_and_nothing_of_it_is_kept(
-    client: FlaskClient, body: bytes, place: str
+    untouched: FlaskClient, body: bytes, place: str
 ) -> None:
-    answer = push(client, body)
+    answer = push(untouched, body)
     assert answer.status_code == 400
     assert place in answer.json["detail"]  # type: ignore[index]
     assert answer.json["cure"]  # type: ignore[index]
-    assert count(client) == 0
+    assert count(untouched) == 0
 
 
 def test_series_past_the_cap_are_named_and_the_others_kept(client: FlaskClient) -> None:
@@ -154,16 +154,16 @@ def test_a_token_comes_in_three_ways(client: FlaskClient, authorization: str) ->
 )
 @pytest.mark.parametrize("url", ["/api/series", "/api/v2/write", "/write", "/v1/metrics", "/collectd", "/query"])
 def test_no_push_without_a_token_and_the_refusal_names_the_setting(
-    client: FlaskClient, url: str, authorization: str
+    untouched: FlaskClient, url: str, authorization: str
 ) -> None:
-    answer = push(client, b"", url, Authorization=authorization, Content_Type="application/json")
+    answer = push(untouched, b"", url, Authorization=authorization, Content_Type="application/json")
     assert answer.status_code == 403
     assert "TIDEGAUGE_PUSH_TOKEN" in answer.text
 
 
 @pytest.mark.parametrize("url", ["/api/series", "/api/v2/write", "/v1/metrics", "/collectd"])
-def test_who_brings_no_token_is_asked_for_one(client: FlaskClient, url: str) -> None:
-    answer = client.post(url, data=b"", headers={"Content-Type": "application/json"})
+def test_who_brings_no_token_is_asked_for_one(untouched: FlaskClient, url: str) -> None:
+    answer = untouched.post(url, data=b"", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="Tidegauge push"')
     assert "TIDEGAUGE_PUSH_TOKEN" in answer.text
 

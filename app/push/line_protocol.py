@@ -21,9 +21,8 @@ PRECISIONS = {
     "s": (1_000, 1), "m": (60_000, 1), "h": (3_600_000, 1),
 }  # fmt: skip
 
-_BEFORE_FIELDS = re.compile(
-    r" *(?:[^\\ ]|\\.)*+"
-)  # the measurement and its tags, where a quote is a letter like others
+# The measurement and its tags, where a quote is a letter like others.
+_BEFORE_FIELDS = re.compile(r" *(?:[^\\ ]|\\.)*+")
 _REST_OF_TEXT = re.compile(r'(?:[^"\\]|\\.|\\$)*+"')
 _OPENING = re.compile(r'(?<!\\)="')
 _TEXT = re.compile(_OPENING.pattern + _REST_OF_TEXT.pattern)

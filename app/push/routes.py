@@ -151,7 +151,10 @@ def _read() -> bytes:
         raise BodyTooLarge(MAX_BODY)
     parts: list[bytes] = []
     total = 0
-    while total != length and (part := request.stream.read(min(PART_BYTES, (length or PART_BYTES) - total))):
+    # Not beyond a length that is known: one more read would only give the interpreter up to hear that nothing is left.
+    while total != length and (
+        part := request.stream.read(PART_BYTES if length is None else min(PART_BYTES, length - total))
+    ):
         parts.append(part)
         total += len(part)
         if total > MAX_BODY:

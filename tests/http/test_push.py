@@ -4,6 +4,7 @@ import gzip
 import json
 import time
 from base64 import b64encode
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -139,6 +140,13 @@ def test_every_member_of_a_gzip_body_is_read(client: FlaskClient) -> None:
     for wrong, status in ((b"x", 400), (second[:-1], 400), (gzip.compress(b" " * (16 * 2**20)), 413)):
         assert push(client, first + second + wrong, Content_Encoding="gzip").status_code == status
     assert push(client, gzip.compress(b"") * 2000 + second, Content_Encoding="gzip").status_code == 200
+
+
+def test_a_body_of_unknown_length_is_read_to_its_end(client: FlaskClient) -> None:
+    body = b" " * (3 * 2**20) + b'{"name": "a", "value": 1}'
+    environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body), "HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.post("/api/series", headers=AUTH, environ_overrides=environ).status_code == 200
+    assert len(kept(client, "a")) == 1
 
 
 @pytest.mark.parametrize(

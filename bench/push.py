@@ -72,13 +72,12 @@ def _post(connection: HTTPConnection, path: str, body: bytes) -> None:
         raise RuntimeError(f"{answer.status}: {said[:300]!r}")
 
 
-def _lines(server: Served, batches: int = BATCHES) -> float:
+def _lines(server: Served, batches: int = BATCHES, agents: int = 2) -> float:
     bodies = []
     for _ in range(batches):
         times = [next(_times) for _ in range(BATCH // 1000)]
         lines = [f"cpu,host=h{n % 1000} value={random():.6f} {times[n // 1000]}" for n in range(BATCH)]  # noqa: S311
         bodies.append("\n".join(lines).encode())
-    agents = 2
 
     def send(number: int) -> None:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
@@ -93,18 +92,19 @@ def _lines(server: Served, batches: int = BATCHES) -> float:
 
 
 def batches(server: Served) -> dict[str, list[float]]:
-    """Return samples a second: bare SQLite, and line protocol over HTTP from two agents.
+    """Return samples a second: bare SQLite, and line protocol over HTTP from a few agents, which share commits.
 
     Both journals have a million samples to begin with: an empty one takes them four times as fast.
     """
-    found: dict[str, list[float]] = {BARE: [], "line protocol over HTTP": []}
+    found: dict[str, list[float]] = {BARE: []}
     with TemporaryDirectory(dir="/var/tmp") as folder:
         bare = Bare(Path(folder, "bare.sqlite"))
         bare.samples_per_s(MILLION // BATCH)
         _lines(server, MILLION // BATCH)
         for _ in range(ROUNDS):
             found[BARE].append(bare.samples_per_s())
-            found["line protocol over HTTP"].append(_lines(server))
+            for agents in (1, 2, 8):
+                found.setdefault(f"line protocol, agents: {agents}", []).append(_lines(server, agents=agents))
         bare.db.close()
     return found
 

@@ -18,9 +18,9 @@ PAGE_ROWS = 10_000
 def series() -> Response:
     """List every series with its newest sample; with ``?name=`` a page of the samples of one.
 
-    The list: ``{"epoch", "series": [{"name", "seq", "time", "value"}, ...]}``. One series, in the order of ``seq``:
-    ``{"epoch", "name", "to", "seq": [...], "t": [...], "v": [...]}``, or the rows ``seq,time,value`` as CSV with
-    ``&format=csv``. Times are ms since the Unix epoch.
+    The list: ``{"epoch", "series": [{"name", "seq", "time", "value", "unit"}, ...]}``. One series, in the order of
+    ``seq``: ``{"epoch", "name", "to", "seq": [...], "t": [...], "v": [...]}``, or the rows ``seq,time,value`` as CSV
+    with ``&format=csv``. Times are ms since the Unix epoch.
 
     ``&since=`` is the cursor of a reader, ``&from=`` and ``&to=`` a span of time (ms, or ISO 8601), ``&limit=`` the
     rows of a page, at most 10,000. ``Link: rel="next"`` leads to the next page; at the end to what is still to
@@ -29,7 +29,10 @@ def series() -> Response:
     name = request.args.get("name")
     if name is None:
         hub = current_house().hub
-        newest = [{"name": n.name, "seq": n.seq, "time": n.time, "value": n.value} for n in hub.list()]
+        newest = [
+            {"name": n.name, "seq": n.seq, "time": n.time, "value": n.value, "unit": hub.units.get(n.name, "")}
+            for n in hub.list()
+        ]
         return jsonify(epoch=hub.epoch, series=newest)
     return _samples(name)
 

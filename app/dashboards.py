@@ -24,11 +24,12 @@ from bokeh.models.widgets.tables import TableWidget
 from bokeh.models.widgets.widget import Widget
 from bokeh.themes import Theme
 
+from app.drawn import Drawn
 from app.errors import describe
 from app.hub import check_name
 from app.live import LiveSource, live
 from app.samplers import Sampler, SamplerFunction
-from app.themes import colour
+from app.themes import dress
 
 __all__ = ["Dashboard", "dashboard", "live", "load_dashboards", "sampler"]
 
@@ -92,7 +93,7 @@ class Dashboard:
     """A dashboard file as it was found: what it draws, or why it cannot.
 
     ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
-    ``series`` the names that their live sources draw.
+    ``drawn`` what their live sources draw, each once.
     """
 
     name: str
@@ -100,9 +101,14 @@ class Dashboard:
     description: str = ""
     documents: dict[str, bytes] = field(default_factory=dict)
     bokehjs: tuple[str, ...] = ()
-    series: tuple[str, ...] = ()
+    drawn: tuple[Drawn, ...] = ()
     samplers: tuple[Sampler, ...] = ()
     problem: str = ""
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names and patterns that are drawn, each once."""
+        return tuple(dict.fromkeys(one.series for one in self.drawn))
 
 
 def load_dashboards(folders: Iterable[Path], themes: dict[str, Theme], *, window: int) -> dict[str, Dashboard]:
@@ -182,7 +188,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         raise TypeError(f"a dashboard file has one function marked @dashboard(title=...), this one has {len(marked)}")
     mark: Mark = marked[0].tidegauge_dashboard
     documents = {}
-    series: dict[str, None] = {}
+    drawn: dict[Drawn, None] = {}
     bokehjs = {"bokeh": True}
     for theme_name, theme in themes.items():
         model = marked[0]()
@@ -191,11 +197,12 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
                 f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout"
             )
         for source in model.select({"type": LiveSource}):
-            series[check_name(source.series)] = None  # type: ignore[attr-defined]
+            check_name(source.series)  # type: ignore[attr-defined]
+            drawn[source.drawn] = None  # type: ignore[attr-defined]
             source.update(data_url=f"feeds/{name}/", max_size=window)
         bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
         bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
-        colour(model, theme_name)
+        dress(model, theme_name)
         # Keys keep their order: sorted, a reference would precede its definition.
         documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
@@ -208,7 +215,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         mark.description,
         documents,
         tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
-        tuple(sorted(series)),
+        tuple(sorted(drawn, key=lambda one: one.series)),
         tuple(dict.fromkeys(one for one in samplers if isinstance(one, Sampler))),
     )
 

@@ -21,7 +21,7 @@ from app.journal import Journal
 from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal
 from app.lock import Held, lock
-from app.publisher import Publisher
+from app.publisher import Publisher, resolve
 from app.samplers import Samplers, SamplerState
 from app.settings import Settings
 from app.themes import themes
@@ -115,7 +115,7 @@ class House:
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
         self.build = self._hash()
         feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
-        self.hub.declare(name for series in feeds.values() for name in series)
+        self.hub.declare(name for series in feeds.values() for name in series if "*" not in name)
         self._publisher = Publisher(
             self.hub,
             self.feeds,
@@ -210,7 +210,7 @@ class House:
 
     def state(self, dashboard: Dashboard) -> dict[str, object]:
         """Return how fresh a feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""
-        newest = self.hub.newest_time(dashboard.series)
+        newest = self.hub.newest_time(resolve(self.hub, dashboard.series)[0])
         is_live = self._publisher is not None and self._publisher.silent_s < SILENT_S
         age_s = None if newest is None else max(0, now_ms() - newest) // 1000
         return {"name": "live" if is_live else "stale", "age_s": age_s}

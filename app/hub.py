@@ -1,6 +1,6 @@
 """The hub: readings go in, samples come out in one order. The one owner of the windows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,9 +8,12 @@ from math import inf, isfinite, isnan
 from numbers import Real
 from threading import Lock
 
+import numpy as np
+
 from app.clock import now_ms
+from app.drawn import pattern
 from app.errors import BadSample, CursorGone, UnknownSeries
-from app.journal import Journal, Reading, Row, Stamped
+from app.journal import History, Journal, Reading, Row, Stamped
 from app.series import Columns, Window, check_cursor
 
 MAX_NAME = 500  # characters
@@ -23,6 +26,7 @@ class SeriesSnapshot:
     name: str
     columns: Columns
     evicted: int
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class Hub:
         self._lock = Lock()
         self._windows: dict[str, Window] = {}
         self._newest = 0
+        self._matching: dict[str, list[str]] = {}  # the names of each pattern, until the series change
         journal.follow(self)
 
     def open(self) -> None:
@@ -207,6 +212,7 @@ class Hub:
 
     def _add(self, name: str) -> Window:
         self._windows[name] = window = Window(self._window)
+        self._matching = {}
         return window
 
     def delete(self, names: Sequence[str]) -> None:
@@ -226,6 +232,33 @@ class Hub:
         with self._lock:
             for name in names:
                 self._windows.pop(name, None)
+            self._matching = {}
+
+    def matching(self, name: str) -> list[str]:
+        """Return the names of the series that *name* stands for: itself, or with ``*`` those that match, in order."""
+        wanted = pattern(name)
+        if wanted is None:
+            return [name]
+        with self._lock:
+            if name not in self._matching:
+                self._matching[name] = sorted(filter(wanted.fullmatch, self._windows))
+            return self._matching[name]
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The units that agents have named, by series."""
+        return self.journal.units
+
+    def note_units(self, units: Mapping[str, str]) -> None:
+        """Keep the units of some series, where they are not known already.
+
+        Raises:
+            JournalUnwritable: they are not kept, for the time being.
+        """
+        if new := {
+            name: unit for name, unit in units.items() if name in self._windows and self.units.get(name) != unit
+        }:
+            self.journal.keep_units(new)
 
     def snapshot(self, names: Iterable[str], since: int = 0) -> Snapshot:
         """Return the samples of the named series after *since*, all read at one moment.
@@ -237,7 +270,7 @@ class Hub:
             return Snapshot(
                 to=max((window.newest for _, window in windows if window), default=0),
                 series=tuple(
-                    SeriesSnapshot(name, window.since(since), window.evicted)
+                    SeriesSnapshot(name, window.since(since), window.evicted, self.units.get(name, ""))
                     if window
                     else SeriesSnapshot(name, Columns((), (), ()), 0)
                     for name, window in windows
@@ -275,6 +308,30 @@ class Hub:
         rows = [(seq, t, None if isnan(v) else v) for seq, t, v in zip(*columns, strict=True)]
         low, high = -inf if start_ms is None else start_ms, inf if end_ms is None else end_ms
         return [row for row in rows if low <= row[1] < high][:limit]
+
+    def history(self, names: Iterable[str], start_ms: int, end_ms: int) -> tuple[int, dict[str, History]]:
+        """Return the samples of some series with start_ms <= time < end_ms, in the order of their times.
+
+        Returns:
+            The newest sequence number of all that they were read up to, and the columns by name.
+
+        Raises:
+            JournalUnusable: the journal cannot be read.
+        """
+        with self._lock:
+            newest = self._newest
+        found = {}
+        for name in names:
+            history = self.journal.history(name, newest, start_ms, end_ms)
+            if history is None:
+                with self._lock:
+                    window = self._windows.get(name)
+                    columns = window.since(0) if window else Columns((), (), ())
+                seq, t, v = (np.array(column, np.float64) for column in columns.by_time())
+                kept = (seq <= newest) & (start_ms <= t) & (t < end_ms)
+                history = History(t[kept], v[kept])
+            found[name] = history
+        return newest, found
 
     def newest_time(self, names: Iterable[str]) -> int | None:
         """Return the latest time of the named series' newest samples, ms since the Unix epoch; None without any."""

@@ -17,11 +17,12 @@ from time import monotonic
 import msgspec
 
 from app.clock import now_ms
-from app.hub import Hub, Snapshot
+from app.hub import Hub, SeriesSnapshot, Snapshot
 from app.series import Columns
 
 WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that changes
 HEARTBEAT_S = 5.0  # longest time between two tails: `time` proves that the publisher lives
+MATCHING = 100  # series drawn of a pattern
 TAIL_SAMPLES = 2000  # a tail that would pass this is cut short by a new window.json
 BLOCK_BYTES = 4096
 
@@ -33,18 +34,44 @@ def as_lists(columns: Columns) -> dict[str, list[int] | list[float]]:
     return {"seq": list(columns.seq), "t": list(columns.t), "v": list(columns.v)}
 
 
+def describe(one: SeriesSnapshot) -> dict[str, str]:
+    """Return what a feed says of a series: its name, and its unit where one is known."""
+    return {"name": one.name, "unit": one.unit} if one.unit else {"name": one.name}
+
+
+def resolve(hub: Hub, series: Sequence[str]) -> tuple[list[str], int]:
+    """Return the names that *series*, names and patterns, stand for, and how many more match beyond the limit."""
+    names: dict[str, None] = {}
+    omitted = 0
+    for one in series:
+        found = hub.matching(one)
+        omitted += len(found[MATCHING:])
+        names |= dict.fromkeys(found[:MATCHING])
+    return list(names), omitted
+
+
 @dataclass
 class Feed:
     """What the publisher knows of one dashboard's feed."""
 
     name: str
-    series: tuple[str, ...]
+    series: tuple[str, ...]  # names and patterns
     tail_from: int = 0  # the `to` of the window.json before the last one
     window_to: int = 0  # the `to` of the last window.json
     window_at: float = 0.0  # monotonic, s
     tail_to: int = 0
     tail_at: float = -HEARTBEAT_S  # monotonic, s
     sizes: dict[str, int] = field(default_factory=dict)  # bytes a file has, padding included
+
+
+def window_series(snapshot: Snapshot) -> list[dict[str, object]]:
+    """Return the series of a window.json."""
+    found: list[dict[str, object]] = []
+    for one in snapshot.series:
+        columns = as_lists(one.columns.by_time())
+        del columns["seq"]
+        found.append({**describe(one), "from": one.evicted, **columns})
+    return found
 
 
 class Publisher:
@@ -140,27 +167,23 @@ class Publisher:
         self._write_tail(feed, snapshot)
 
     def _snapshot(self, feed: Feed) -> Snapshot:
-        return self._hub.snapshot(feed.series, since=feed.tail_from)
+        return self._hub.snapshot(resolve(self._hub, feed.series)[0], since=feed.tail_from)
 
     def _write_window(self, feed: Feed) -> None:
-        snapshot = self._hub.snapshot(feed.series)
-        series = []
-        for one in snapshot.series:
-            columns = as_lists(one.columns.by_time())
-            del columns["seq"]
-            series.append({"name": one.name, "from": one.evicted, **columns})
-        body = self._encode({"to": snapshot.to}, series)
+        names, omitted = resolve(self._hub, feed.series)
+        snapshot = self._hub.snapshot(names)
+        body = self._encode({"to": snapshot.to}, window_series(snapshot), omitted)
         self._replace(feed, "window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
         self._replace(feed, "window.json", self._pad(feed, "window.json", body))
         feed.tail_from, feed.window_to, feed.window_at = feed.window_to, snapshot.to, monotonic()
 
     def _write_tail(self, feed: Feed, snapshot: Snapshot) -> None:
-        series = [{"name": one.name, **as_lists(one.columns)} for one in snapshot.series]
+        series = [{**describe(one), **as_lists(one.columns)} for one in snapshot.series]
         body = self._encode({"from": feed.tail_from, "to": snapshot.to}, series)
         self._replace(feed, "tail.json", self._pad(feed, "tail.json", body))
         feed.tail_to, feed.tail_at = snapshot.to, monotonic()
 
-    def _encode(self, bounds: dict[str, int], series: Sequence[Mapping[str, object]]) -> bytes:
+    def _encode(self, bounds: dict[str, int], series: Sequence[Mapping[str, object]], omitted: int = 0) -> bytes:
         head: dict[str, object] = {
             "epoch": self._hub.epoch,
             "build": self._build,
@@ -170,6 +193,8 @@ class Publisher:
         }
         if problem := self._problem_of_source():
             head["problem"] = problem
+        if omitted:
+            head["omitted"] = omitted
         return msgspec.json.encode({**head, "series": series})
 
     def _pad(self, feed: Feed, file: str, body: bytes) -> bytes:

@@ -3,11 +3,17 @@
 A theme is baked into a document when it is built, so there is one document a theme.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from bokeh.model import Model
+from bokeh.models.annotations import Legend, Span
 from bokeh.models.glyph import Glyph
 from bokeh.models.plots import Plot
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.themes import Theme
+
+from app.live import LiveSource
 
 # Okabe and Ito's colours, told apart with any colour vision (https://jfly.uni-koeln.de/color/), darker on light and
 # lighter on dark until each has a contrast of 3 to its ground (WCAG 2.2, 1.4.11).
@@ -15,27 +21,46 @@ COLOURS = {
     "light": ("#0072b2", "#d55e00", "#00835f", "#b3589a", "#8f6f00", "#2f87b8", "#1f2933"),
     "dark": ("#56b4e9", "#e69f00", "#00b388", "#e08fc0", "#f0e442", "#f2733c", "#dde3ea"),
 }
+# As in static/page.css.
+BANDS = {"light": {"warn": "#9a5b00", "bad": "#b3261e"}, "dark": {"warn": "#f0b35a", "bad": "#ff8a80"}}
 BOKEH_BLUE = "#1f77b4"  # every glyph's colour by default
 
 
-def colour(model: Model, theme: str) -> None:
-    """Give the glyphs of *model* that have Bokeh's default colour one of the theme's, another for each data source.
+def dress(model: Model, theme: str) -> None:
+    """Give the plots of *model* what a Bokeh theme cannot: colours, bands, and legends for patterns."""
+    plots: Any = model.select({"type": Plot})
+    for plot in plots:
+        renderers = [one for one in plot.renderers if isinstance(one, GlyphRenderer)]
+        _colour(renderers, COLOURS[theme])
+        sources: dict[str, Any] = {
+            one.data_source.id: one.data_source for one in renderers if isinstance(one.data_source, LiveSource)
+        }
+        for source in sources.values():
+            for band, edge in (("warn", source.warn), ("bad", source.bad)):
+                if edge is not None:
+                    line = Span(location=edge, dimension="width", line_color=BANDS[theme][band], line_dash=[6, 4])
+                    plot.add_layout(line)
+        if any("*" in source.series and not source.newest for source in sources.values()) and not plot.legend:
+            plot.add_layout(Legend())
+
+
+def _colour(renderers: Sequence[Any], colours: Sequence[str]) -> None:
+    """Give the glyphs that have Bokeh's default colour one of *colours*, another for each data source.
 
     A theme cannot do that: `figure.line()` sets the default itself, and a set value wins over a theme.
     """
-    colours = COLOURS[theme]
-    for plot in model.select({"type": Plot}):
-        by_source: dict[str, str] = {}
-        for renderer in plot.renderers:  # type: ignore[attr-defined]
-            if not isinstance(renderer, GlyphRenderer):
-                continue
-            glyphs = [glyph for glyph in renderer.references() if isinstance(glyph, Glyph)]
-            blue = [(glyph, name) for glyph in glyphs for name in ("line_color", "fill_color", "hatch_color")]
-            blue = [(glyph, name) for glyph, name in blue if getattr(glyph, name, None) == BOKEH_BLUE]
-            if blue:
-                chosen = by_source.setdefault(renderer.data_source.id, colours[len(by_source) % len(colours)])
-                for glyph, name in blue:
-                    setattr(glyph, name, chosen)
+    by_source: dict[str, str] = {}
+    for renderer in renderers:
+        glyphs = [glyph for glyph in renderer.references() if isinstance(glyph, Glyph)]
+        blue = [(glyph, name) for glyph in glyphs for name in ("line_color", "fill_color", "hatch_color")]
+        blue = [(glyph, name) for glyph, name in blue if getattr(glyph, name, None) == BOKEH_BLUE]
+        if blue:
+            source: Any = renderer.data_source
+            chosen = by_source.setdefault(source.id, colours[len(by_source) % len(colours)])
+            for glyph, name in blue:
+                setattr(glyph, name, chosen)
+            if isinstance(renderer.data_source, LiveSource) and "*" in source.series:
+                source.palette = list(colours)
 
 
 def _theme(*, paper: str, ink: str, faint: str) -> Theme:

@@ -4,8 +4,11 @@
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 # What is handed in: (series, ms since the Unix epoch or None for now, finite value or None for a gap).
 Reading = tuple[str, int | None, float | None]
@@ -43,6 +46,13 @@ class Newest(NamedTuple):
 # A kept sample of a known series: (seq, ms since the Unix epoch, value or None for a gap). A plain tuple, which the
 # garbage collector need not follow: a million of them are read in half the time of a million NamedTuples.
 Row = tuple[int, int, float | None]
+
+
+class History(NamedTuple):
+    """Samples of one series in the order of their times: ``t`` (ms since the Unix epoch) and ``v`` (NaN: a gap)."""
+
+    t: NDArray[np.float64]
+    v: NDArray[np.float64]
 
 
 class Journal(Protocol):
@@ -114,6 +124,26 @@ class Journal(Protocol):
 
         Raises:
             JournalUnusable: it cannot be read.
+        """
+
+    def history(self, series: str, to: int, start_ms: int, end_ms: int) -> History | None:
+        """Return all samples of a series with seq <= to and start_ms <= time < end_ms.
+
+        None: nothing is kept beyond the windows.
+
+        Raises:
+            JournalUnusable: it cannot be read.
+        """
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The units that were kept, by series."""
+
+    def keep_units(self, units: Mapping[str, str]) -> None:
+        """Keep the units of some series, which may be new or others than before.
+
+        Raises:
+            JournalUnwritable: none of them was kept.
         """
 
     def state(self) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The journal in memory: a new process is a new epoch."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from app.counter import Counter
@@ -25,6 +25,7 @@ class MemoryJournal:
         self.epoch = secrets.token_hex(8)
         self._counter = Counter()
         self._order = Lock()
+        self.units: dict[str, str] = {}
 
     def open(self, window: int) -> Sequence[Newest]:  # noqa: ARG002
         """Return nothing; see Journal."""
@@ -62,6 +63,14 @@ class MemoryJournal:
     ) -> tuple[list[Row], None]:
         """Return nothing: what is kept is in the windows; see Journal."""
         return [], None
+
+    def history(self, series: str, to: int, start_ms: int, end_ms: int) -> None:  # noqa: ARG002
+        """Return None; see Journal."""
+        return
+
+    def keep_units(self, units: Mapping[str, str]) -> None:
+        """Keep them in memory; see Journal."""
+        self.units |= units
 
     def state(self) -> dict[str, object]:
         """See Journal."""

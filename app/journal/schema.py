@@ -43,6 +43,12 @@ STEPS = (
     );
     CREATE INDEX batch_by_push ON batch (last_seq) WHERE push IS NOT NULL;
     """,
+    """
+    CREATE TABLE unit (               -- of values, as agents say it
+        name TEXT PRIMARY KEY,        -- of a series
+        unit TEXT NOT NULL
+    );
+    """,
 )
 
 

@@ -4,18 +4,20 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import IO
 
 import apsw
+import numpy as np
 
 from app.clock import now_ms
 from app.errors import JournalUnusable, describe
-from app.journal import Follower, Newest, Reading, Row, refill
+from app.journal import Follower, History, Newest, Reading, Row, refill
 from app.journal.checks import Surveyed, survey
 from app.journal.database import READ, connect_reader
 from app.journal.group import GroupCommit
@@ -276,6 +278,29 @@ class SqliteJournal:
         except apsw.Error as error:
             raise JournalUnusable(str(self.path), describe(error)) from error
         return found, horizon
+
+    def history(self, series: str, to: int, start_ms: int, end_ms: int) -> History:
+        """See Journal."""
+        # Through one array of doubles, with inf for a gap: half the time of rows.
+        query = f"SELECT time, ifnull(value, 9e999) FROM ({READ}) WHERE time >= ?4 AND time < ?5"  # noqa: S608
+        try:
+            with closing(connect_reader(self.path)) as db:
+                rows = db.execute(query, (self._writer.ids.get(series, 0), 0, to, start_ms, end_ms))
+                t, v = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, 2).T
+        except apsw.Error as error:
+            raise JournalUnusable(str(self.path), describe(error)) from error
+        v[np.isinf(v)] = np.nan
+        order = np.argsort(t, kind="stable")
+        return History(t[order], v[order])
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """See Journal."""
+        return self._writer.units
+
+    def keep_units(self, units: Mapping[str, str]) -> None:
+        """See Journal."""
+        self._group.call(lambda: self._writer.keep_units(units))
 
     def state(self) -> dict[str, object]:
         """See Journal."""

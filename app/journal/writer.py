@@ -3,8 +3,8 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from math import inf
 from pathlib import Path
@@ -43,6 +43,7 @@ class Writer:
         self.horizon = 0  # the newest seq that is no longer kept
         self.last_seq = 0  # the newest that was given
         self.ids: dict[str, int] = {}
+        self.units: dict[str, str] = {}
         self.commits = 0
         self.commit_s = 0.0  # all commits together
         self._path = path
@@ -69,6 +70,7 @@ class Writer:
         [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
         [(newest,)] = db.execute("SELECT coalesce(max(last_seq), 0) FROM batch")
         self.ids = dict(db.execute("SELECT name, id FROM series WHERE name IS NOT NULL"))
+        self.units = dict(db.execute("SELECT name, unit FROM unit"))
         query = "SELECT push, last_seq FROM batch WHERE push IS NOT NULL ORDER BY last_seq DESC LIMIT ?"
         self._pushes = OrderedDict(reversed(list(db.execute(query, (PUSHES,)))))
         return epoch, max(newest, self.horizon)
@@ -152,16 +154,33 @@ class Writer:
             JournalUnwritable: nothing was changed.
         """
         known = [(name,) for name in names if name in self.ids]
+        with self._change() as db:
+            db.executemany("UPDATE series SET name = NULL WHERE name = ?", known)
+            db.executemany("DELETE FROM unit WHERE name = ?", known)
+        for (name,) in known:
+            del self.ids[name]
+            self.units.pop(name, None)
+        self.follower.forget(names)
+
+    def keep_units(self, units: Mapping[str, str]) -> None:
+        """Keep *units*, by series.
+
+        Raises:
+            JournalUnwritable: nothing was changed.
+        """
+        with self._change() as db:
+            db.executemany("INSERT OR REPLACE INTO unit (name, unit) VALUES (?, ?)", units.items())
+        self.units |= units
+
+    @contextmanager
+    def _change(self) -> Iterator[apsw.Connection]:
         try:
             db = self.connection()
             with transaction(db):
-                db.executemany("UPDATE series SET name = NULL WHERE name = ?", known)
+                yield db
         except apsw.Error as error:
             self._fail(error)
             raise JournalUnwritable(self.problem) from error
-        for (name,) in known:
-            del self.ids[name]
-        self.follower.forget(names)
 
     def trim(self, retention: Retention) -> None:
         """Remove some of what is past *retention*."""

@@ -4,6 +4,7 @@ A point of a gauge or sum is a sample of ``name{attribute=value,...}``; of a his
 and one of ``name.sum``. ``service.name``, ``service.instance.id`` and ``host.name`` of the resource are attributes.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Lock
@@ -23,6 +24,7 @@ from app.journal import Reading
 from app.push import check_time, series_name
 
 RESOURCE = {"service.name", "service.instance.id", "host.name"}
+MAX_UNIT = 30  # characters
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 
@@ -35,6 +37,7 @@ class Point:
     time: int
     value: float | None
     is_delta: bool
+    unit: str = ""
 
 
 def parse(body: bytes, kind: str, now_ms: int) -> tuple[list[Point], list[str]]:
@@ -93,7 +96,19 @@ def _points(metric: Metric, shared: dict[str, str]) -> Iterator[Point]:
             if missing or kind == "summary" or point.HasField("sum"):  # a histogram of values below 0 has none
                 values[f"{metric.name}.sum"] = point.sum
         for name, value in values.items():
-            yield Point(series_name(name, tags), time, None if missing or value is None else float(value), is_delta)
+            unit = "" if name.endswith(".count") and name != metric.name else _unit(metric.unit)
+            number = None if missing or value is None else float(value)
+            yield Point(series_name(name, tags), time, number, is_delta, unit)
+
+
+def _unit(ucum: str) -> str:
+    """Return a unit as people write it (https://ucum.org/ucum): "By" is B, "1" none, and "{request}" a mere note."""
+    if not ucum.isprintable():
+        return ""
+    if ucum.startswith("{") and ucum.endswith("}"):
+        return ucum[1:-1][:MAX_UNIT]
+    unit = re.sub(r"\bBy\b", "B", re.sub(r"([KMGT]i)By\b", r"\1B", ucum))
+    return {"1": "", "Cel": "°C", "us": "µs", "bit": "b"}.get(unit, unit)[:MAX_UNIT]
 
 
 def _attributes(pairs: Any) -> dict[str, str]:

@@ -80,7 +80,9 @@ def push_otlp() -> Response:
         body = _body()
         points, problems = otlp.parse(body, kind, now_ms())
         deltas: otlp.DeltaSums = current_app.extensions["deltas"]
-        receipt = deltas.append(points, current_house().hub.last_value, lambda readings: _append(token, body, readings))
+        hub = current_house().hub
+        receipt = deltas.append(points, hub.last_value, lambda readings: _append(token, body, readings))
+        hub.note_units({point.series: point.unit for point in points if point.unit})
     except TidegaugeError as error:
         status = Status(code={400: 3, 401: 16, 403: 7, 413: 3, 415: 3}.get(error.status, 14), message=str(error))
         kind = otlp.JSON if kind == otlp.JSON else otlp.PROTOBUF

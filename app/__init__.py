@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import api, commands, feeds, guard, health, metrics, pages
+from app import api, commands, explore, feeds, guard, health, metrics, pages
 from app.house import House
 from app.push import routes as push
 from app.settings import Settings, load_settings
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(feeds.blueprint)
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(explore.blueprint)
     app.register_blueprint(push.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

@@ -39,11 +39,11 @@ def series() -> Response:
 
 def _samples(name: str) -> Response:
     hub = current_house().hub
-    since = _cursor(request.args.get("since", "0"))
+    since = cursor(request.args.get("since", "0"))
     if (epoch := request.args.get("epoch", hub.epoch)) != hub.epoch:
         raise CursorGone(since, 0, hub.epoch)
-    limit = min(PAGE_ROWS, _whole("limit", request.args.get("limit", str(PAGE_ROWS))))
-    rows = hub.read(name, since, start_ms=_time("from"), end_ms=_time("to"), limit=limit)
+    limit = min(PAGE_ROWS, whole("limit", request.args.get("limit", str(PAGE_ROWS))))
+    rows = hub.read(name, since, start_ms=time("from"), end_ms=time("to"), limit=limit)
     to = rows[-1][0] if rows else since
     if request.args.get("format") == "csv" or request.accept_mimetypes.best == "text/csv":
         response = Response(_csv(rows), mimetype="text/csv")
@@ -62,20 +62,22 @@ def _csv(rows: list[Row]) -> str:
     return "seq,time,value\n" + "".join(lines)
 
 
-def _cursor(given: str) -> int:
-    cursor = int(given) if given.isascii() and given.isdigit() and len(given) <= 16 else -1
-    if not 0 <= cursor < 2**53:
+def cursor(given: str) -> int:
+    """Return a cursor given in the URL, or raise BadCursor."""
+    number = int(given) if given.isascii() and given.isdigit() and len(given) <= 16 else -1
+    if not 0 <= number < 2**53:
         raise BadCursor(given)
-    return cursor
+    return number
 
 
-def _whole(name: str, given: str) -> int:
+def whole(name: str, given: str) -> int:
+    """Return a whole number above 0 given in the URL, or raise BadParameter."""
     if not (given.isascii() and given.isdigit() and 0 < int(given[:16]) < 2**53):
         raise BadParameter(name, given, "a whole number from 1")
     return int(given)
 
 
-def _time(name: str) -> int | None:
+def time(name: str) -> int | None:
     """Return a time given in the URL in ms since the Unix epoch, None if there is none; without a zone it is UTC."""
     given = request.args.get(name)
     if given is None:

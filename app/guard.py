@@ -3,8 +3,10 @@
 import hmac
 import ipaddress
 import re
+import secrets
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -17,10 +19,10 @@ from app.house import House
 from app.settings import Token
 
 # Sent where Apache does not set it (the development server), and on pages, which need a style nonce.
+TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types bokehjs"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{style}; connect-src 'self'; img-src 'self' data: blob:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types bokehjs"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " + TRUSTED_TYPES
 )
 LIVENESS = "/health/live"
 SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
@@ -83,6 +85,22 @@ def root() -> str:
     is built from the Host header.
     """
     return "../" * (request.path.count("/") - 1) or "./"
+
+
+def page(template: str, *, bokehjs: Sequence[str], **values: object) -> Response:
+    """Render a page that draws figures: its policy allows BokehJS's styles, by a nonce of this answer alone.
+
+    Args:
+        bokehjs: names of the files of BokehJS that it needs.
+    """
+    house = current_house()
+    nonce = secrets.token_urlsafe(16)
+    shared = {"root": root(), "assets": house.assets, "build": house.build, "nonce": nonce, "bokehjs": bokehjs}
+    html = render_template(template, **shared, **values)
+    policy = POLICY.format(style=f" 'nonce-{nonce}'")
+    if "bokeh-tables.min.js" in bokehjs:  # its SlickGrid sets innerHTML, and styles in attributes
+        policy = POLICY.format(style=" 'unsafe-inline'").replace(TRUSTED_TYPES, "")
+    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 def register(app: Flask) -> None:

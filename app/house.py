@@ -215,6 +215,11 @@ class House:
         age_s = None if newest is None else max(0, now_ms() - newest) // 1000
         return {"name": "live" if is_live else "stale", "age_s": age_s}
 
+    def encode_feed(self, bounds: dict[str, int], series: list[dict[str, object]], omitted: int) -> bytes:
+        """Return a feed as JSON, as the publisher writes it; see Publisher.encode."""
+        assert self._publisher  # noqa: S101 - requests are served only after the house was opened
+        return self._publisher.encode(bounds, series, omitted)
+
     def troubles(self) -> list[str]:
         """Return what is wrong without making the house unready: dashboards and samplers, by name."""
         broken = [f"dashboard {one.name}: {one.problem}" for one in self.dashboards.values() if one.problem]

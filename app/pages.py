@@ -1,12 +1,10 @@
 """The pages: the front page, the dashboards, and the tutorial's endpoint."""
 
-import secrets
-
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
-from app.guard import POLICY, current_house, root
+from app.guard import current_house, page, root
 
 blueprint = Blueprint("pages", __name__)
 TUTORIAL = "exponential"
@@ -32,21 +30,17 @@ def front() -> str:
 @blueprint.get("/dashboard/<name>/")
 def dashboard(name: str) -> Response:
     """Send a dashboard's page; its figures and numbers are fetched by the page itself."""
-    house = current_house()
-    nonce = secrets.token_urlsafe(16)
     one = _dashboard(name)
-    html = render_template(
+    return page(
         "dashboard.html",
-        root=root(),
-        assets=house.assets,
-        nonce=nonce,
-        build=house.build,
-        dashboard=one,
+        title=one.title,
+        description=one.description,
+        bokehjs=one.bokehjs,
         document=f"dashboard/{name}/document.json",
-        troubles=house.sampler_troubles(one),
+        feed=f"feeds/{name}/" if one.series else "",
+        history=f"api/feed?dashboard={name}",
+        troubles=current_house().sampler_troubles(one),
     )
-    policy = POLICY.format(style=f" 'nonce-{nonce}'")
-    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 @blueprint.get("/dashboard/<name>/document.json")

@@ -74,6 +74,11 @@ def window_series(snapshot: Snapshot) -> list[dict[str, object]]:
     return found
 
 
+def tail_series(snapshot: Snapshot) -> list[dict[str, object]]:
+    """Return the series of a tail.json."""
+    return [{**describe(one), **as_lists(one.columns)} for one in snapshot.series]
+
+
 class Publisher:
     """Writes the feeds of all dashboards, from one background thread.
 
@@ -172,18 +177,25 @@ class Publisher:
     def _write_window(self, feed: Feed) -> None:
         names, omitted = resolve(self._hub, feed.series)
         snapshot = self._hub.snapshot(names)
-        body = self._encode({"to": snapshot.to}, window_series(snapshot), omitted)
+        body = self.encode({"to": snapshot.to}, window_series(snapshot), omitted)
         self._replace(feed, "window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
         self._replace(feed, "window.json", self._pad(feed, "window.json", body))
         feed.tail_from, feed.window_to, feed.window_at = feed.window_to, snapshot.to, monotonic()
 
     def _write_tail(self, feed: Feed, snapshot: Snapshot) -> None:
-        series = [{**describe(one), **as_lists(one.columns)} for one in snapshot.series]
-        body = self._encode({"from": feed.tail_from, "to": snapshot.to}, series)
+        series = tail_series(snapshot)
+        body = self.encode({"from": feed.tail_from, "to": snapshot.to}, series)
         self._replace(feed, "tail.json", self._pad(feed, "tail.json", body))
         feed.tail_to, feed.tail_at = snapshot.to, monotonic()
 
-    def _encode(self, bounds: dict[str, int], series: Sequence[Mapping[str, object]], omitted: int = 0) -> bytes:
+    def encode(self, bounds: Mapping[str, int], series: Sequence[Mapping[str, object]], omitted: int = 0) -> bytes:
+        """Return a feed as JSON.
+
+        Args:
+            bounds: its ``from`` and ``to``.
+            series: name and columns of each.
+            omitted: how many series match and are left out.
+        """
         head: dict[str, object] = {
             "epoch": self._hub.epoch,
             "build": self._build,

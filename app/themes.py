@@ -11,6 +11,7 @@ from bokeh.models.annotations import Legend, Span
 from bokeh.models.glyph import Glyph
 from bokeh.models.plots import Plot
 from bokeh.models.renderers import GlyphRenderer
+from bokeh.models.widgets.tables import TableWidget
 from bokeh.themes import Theme
 
 from app.live import LiveSource
@@ -23,11 +24,22 @@ COLOURS = {
 }
 # As in static/page.css.
 BANDS = {"light": {"warn": "#9a5b00", "bad": "#b3261e"}, "dark": {"warn": "#f0b35a", "bad": "#ff8a80"}}
+# BokehJS's tables are light, whatever the theme; they know the page's own colours.
+TABLE = """
+    :is(.slick-header-column, .slick-row, .slick-cell) {
+        background: var(--paper) !important;
+        color: var(--ink) !important;
+        border-color: var(--faint) !important;
+    }
+    .slick-viewport { background: var(--paper) !important; }
+"""
 BOKEH_BLUE = "#1f77b4"  # every glyph's colour by default
 
 
 def dress(model: Model, theme: str) -> None:
-    """Give the plots of *model* what a Bokeh theme cannot: colours, bands, and legends for patterns."""
+    """Give *model* what a Bokeh theme cannot: colours, bands, legends for patterns."""
+    for table in model.select({"type": TableWidget}):
+        table.stylesheets = [TABLE]  # type: ignore[attr-defined]
     plots: Any = model.select({"type": Plot})
     for plot in plots:
         renderers = [one for one in plot.renderers if isinstance(one, GlyphRenderer)]

@@ -33,6 +33,11 @@
             return Number.isFinite(t) ? t + clock.offset(t) : t;
         },
 
+        // The moment at which the zone's clocks show "2026-11-25T14:03:07"; NaN for no time.
+        moment(text) {
+            return clock.zone === "UTC" ? Date.parse(`${text}Z`) : Date.parse(text);
+        },
+
         // "2026-11-25 14:03:07"
         format(t) {
             return new Date(clock.wall(t)).toISOString().slice(0, 19).replace("T", " ");

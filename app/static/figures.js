@@ -10,6 +10,8 @@
 
     const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);
 
+    const isOwn = (source) => !(source instanceof Tidegauge.LiveSource);
+
     // Fires "shown" when the figures were drawn anew.
     class Figures extends EventTarget {
         document = null;
@@ -55,7 +57,9 @@
         }
 
         async #fetch(theme) {
-            const answer = await fetch(`${this.#url}?theme=${theme}`);
+            const url = new URL(this.#url);
+            url.searchParams.set("theme", theme);
+            const answer = await fetch(url);
             if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
             return answer.json();
         }
@@ -63,8 +67,9 @@
         // Both documents were built by the same function: what asks for itself is there in the same order.
         static #replace(last, next) {
             const sources = ajax(last);
-            for (const [i, source] of ajax(next).entries()) {
-                if (!(source instanceof Tidegauge.LiveSource) && sources[i]) source.data = sources[i].data;
+            const own = sources.filter(isOwn);
+            for (const [i, source] of ajax(next).filter(isOwn).entries()) {
+                if (own[i]) source.data = own[i].data;
             }
             last.clear();
             for (const source of sources) source.destroy();
@@ -79,7 +84,7 @@
 
         // The plots with a time axis that draw a live source.
         get timePlots() {
-            return this.plots.filter((plot) => Figures.timeAxes(plot).length && Figures.sources(plot).some((one) => one.series));
+            return this.plots.filter((plot) => Figures.timeAxes(plot).length && plot.renderers.some((one) => one.data_source?.series));
         }
 
         static timeAxes(plot) {
@@ -89,7 +94,7 @@
         // The data sources that a plot draws, each once.
         static sources(plot) {
             const all = plot.renderers.map((one) => one.data_source).filter((one) => one instanceof ColumnarDataSource);
-            return [...new Set(all)];
+            return [...new Set(all)].filter((one) => !one.isTemplate);
         }
 
         static title(plot) {

@@ -1,23 +1,29 @@
 // Live sources: feeds read by cursor, one poller a feed, shared by all the sources on the page.
 //
-//   Reader      the protocol alone: no network, no Bokeh
-//   Feed        polls one feed and hands its samples to the sources
-//   LiveSource  the Bokeh model; its Python half is app/live.py
+//   Reader  the protocol alone: no network, no Bokeh
+//   Feed    polls one feed and hands its samples to the sources (source.js)
 "use strict";
 (() => {
     const TIMEOUT_MS = 8_000;
     const BACKOFF_MS = [100, 10_000]; // first and longest wait after a failed poll
     const STALE_MS = 15_000;
     const OFFLINE_AFTER = 3; // failed polls in a row
+    const APPENDED = 1_000; // samples of a series after a history, which is then thinned anew
 
     // null is a gap; BokehJS would draw it as 0.
     const numbers = (values) => values.map((value) => (value === null ? NaN : value));
+
+    // Under what a window's columns are found: history has the rates of a series as columns of their own.
+    const key = (name, rate_s) => (rate_s ? `${name}\0${rate_s}` : name);
 
     // What a reader of one feed knows: the epoch, the cursor (the last seq it has), and each series' newest time.
     class Reader {
         epoch = null;
         cursor = -1; // below every `from`: the first tail asks for the window
         newest = new Map(); // series -> its newest t
+        names = new Set(); // of the series
+        units = new Map(); // series -> its unit, where an agent has named one
+        hasMore = false; // the journal has samples that have left the window
         missedBefore = null; // ms since the Unix epoch: samples before it were missed
 
         // Take a tail. Returns "window" when window.json must be fetched, "old" for an older copy, else
@@ -26,7 +32,8 @@
             if (tail.epoch !== this.epoch || this.cursor < tail.from) return "window";
             if (tail.to < this.cursor) return "old";
             const fresh = new Map();
-            for (const {name, seq, t, v} of tail.series) {
+            for (const {name, unit, seq, t, v} of tail.series) {
+                this.#know(name, unit);
                 const start = seq.findIndex((one) => one > this.cursor);
                 if (start < 0) continue;
                 const times = t.slice(start);
@@ -39,16 +46,24 @@
             return fresh;
         }
 
-        // Take a window: the columns of every series, which replace what the sources have.
+        #know(name, unit) {
+            this.names.add(name);
+            if (unit) this.units.set(name, unit);
+        }
+
+        // Take a window, or a history: the columns of every series by key, which replace what the sources have.
         replace(window) {
             const all = new Map();
             this.newest.clear();
-            for (const {name, from, t, v} of window.series) {
+            this.names.clear();
+            for (const {name, unit, from, rate_s, t, v} of window.series) {
+                this.#know(name, unit);
+                this.hasMore ||= from > 0;
                 if (window.epoch === this.epoch && this.cursor >= 0 && this.cursor < from) {
                     this.missedBefore = Math.max(this.missedBefore ?? 0, t[0]);
                 }
                 if (t.length) this.newest.set(name, t.at(-1));
-                all.set(name, {t, v: numbers(v)});
+                all.set(key(name, rate_s), {t, v: numbers(v)});
             }
             this.epoch = window.epoch;
             this.cursor = window.to;
@@ -61,33 +76,15 @@
         }
     }
 
-    // Copies: BokehJS keeps the arrays it is given, and several sources may draw one series.
-    function draw(source, {t, v}) {
-        source.data = {t: [...t], v: [...v]};
-    }
-
-    // Append what a tail brought. Late samples are put where their times belong.
-    function append(source, fresh) {
-        if (!fresh) return;
-        const size = source.max_size ?? undefined;
-        if (!fresh.late) {
-            source.stream({t: [...fresh.t], v: [...fresh.v]}, size);
-            return;
-        }
-        const t = [...source.data.t, ...fresh.t];
-        const v = [...source.data.v, ...fresh.v];
-        const order = [...t.keys()].sort((a, b) => t[a] - t[b]).slice(size ? -size : 0);
-        draw(source, {t: order.map((i) => t[i]), v: order.map((i) => v[i])});
-    }
-
-    // Fires "fresh" when the sources have new samples.
+    // Fires "series" when there are other series, before the sources have their samples, and "fresh" when they have.
     class Feed extends EventTarget {
         static #feeds = new Map();
 
-        // The feed at this URL, relative to the application's front page: "feeds/server/".
+        // The feed at this URL, relative to the application's front page: "feeds/server/" or "api/feed?series=a".
         static at(path) {
-            const url = new URL(path, new URL(document.body.dataset.root, location)).href;
-            if (!Feed.#feeds.has(url)) Feed.#feeds.set(url, new Feed(url));
+            const root = new URL(document.body.dataset.root, location);
+            const url = new URL(path, root).href;
+            if (!Feed.#feeds.has(url)) Feed.#feeds.set(url, new Feed(url, new URL(document.body.dataset.history, root).href));
             return Feed.#feeds.get(url);
         }
 
@@ -97,22 +94,28 @@
 
         reader = new Reader();
         #url;
+        #historyUrl;
+        #history = null;
+        #appended = 0; // samples of one series, after a history
         #sources = new Set();
         #columns = new Map(); // of the last window, until samples were appended after it
-        #lacking = false; // a source came too late for those
+        #lacking = false; // a source came too late for those, or they must be loaded anew
         #etag = null;
         #timer = null;
         #started = false;
         #polling = false;
         #paused = false;
+        #known = 0; // how many series the page was told of
+        #omitted = 0;
         #failures = 0; // polls that failed in a row
         #refusal = null; // "signed out" or "starting", when the last answer was that
         #tail = null;
         #clock = null; // the server's time: {server: ms since the Unix epoch, local: ms of performance.now()}
 
-        constructor(url) {
+        constructor(url, historyUrl) {
             super();
             this.#url = url;
+            this.#historyUrl = historyUrl;
             document.addEventListener("visibilitychange", () => this.#wake());
             addEventListener("pageshow", () => this.#wake());
             addEventListener("online", () => this.#wake());
@@ -120,10 +123,9 @@
 
         add(source) {
             this.#sources.add(source);
-            const twin = [...this.#sources].find((one) => one !== source && one.series === source.series);
-            const columns = twin?.data ?? this.#columns.get(source.series);
-            if (columns) draw(source, columns);
-            else this.#lacking = true;
+            const twin = [...this.#sources].find((one) => one !== source && one.isLike(source));
+            if (twin) source.copy(twin);
+            else if (!source.replace(this.#columns)) this.#lacking = true;
         }
 
         remove(source) {
@@ -131,10 +133,10 @@
         }
 
         // Fetch the window before the figures are embedded: empty ones make BokehJS log warnings.
-        async open() {
+        async open(history = null) {
+            this.#history = history;
             try {
-                const window = await this.#get("window.json");
-                if (window) this.#columns = this.reader.replace(window);
+                this.#columns = this.reader.replace(await this.#load());
             } catch {
                 // The first poll meets the same and says so.
             }
@@ -143,6 +145,30 @@
         start() {
             this.#started = true;
             this.#wake();
+        }
+
+        // What is shown instead of the window: {span_s}, up to now, or {from, to} in ms since the Unix epoch; null: nothing.
+        get history() {
+            return this.#history;
+        }
+
+        async show(history) {
+            this.#history = history;
+            try {
+                const window = await this.#load();
+                if (this.#history === history) this.#replace(window);
+            } catch {
+                this.#lacking = true; // the next poll tries it again, and says so
+            }
+        }
+
+        get isEmpty() {
+            return !this.reader.newest.size;
+        }
+
+        // How many series match a pattern and are left out.
+        get omitted() {
+            return this.#omitted;
         }
 
         get paused() {
@@ -167,6 +193,7 @@
             const sampleAge = now && newest !== undefined ? Math.max(0, now - newest) : null;
             let name = "starting";
             if (this.#paused) name = "paused";
+            else if (this.#history?.to) name = "history";
             else if (this.#refusal) name = this.#refusal;
             else if (this.#failures >= OFFLINE_AFTER) name = "offline";
             else if (this.#tail && now) name = now - this.#tail.time < STALE_MS ? "live" : "stale";
@@ -181,7 +208,7 @@
         async #poll() {
             this.#polling = true;
             try {
-                const tail = await this.#get("tail.json");
+                const tail = await this.#get(this.#tailUrl, true);
                 if (tail) await this.#take(tail);
                 this.#failures = 0;
                 this.#refusal = null;
@@ -208,19 +235,57 @@
             const fresh = this.#lacking ? "window" : this.reader.take(tail);
             if (fresh === "old") return;
             if (fresh === "window") {
-                const window = await this.#get("window.json");
+                const history = this.#history;
+                const window = await this.#load();
                 if (window.epoch !== tail.epoch) return; // written after it: the next poll has both
-                if (this.#paused) return this.#forget();
-                this.#columns = this.reader.replace(window);
-                this.#lacking = false;
-                for (const source of this.#sources) draw(source, this.#columns.get(source.series) ?? {t: [], v: []});
-                this.dispatchEvent(new Event("fresh"));
+                if (this.#paused || this.#history !== history) return this.#forget();
+                this.#replace(window);
                 if (this.reader.cursor >= tail.from) await this.#take(tail); // what came after that window
                 return;
             }
-            if (fresh.size) this.#columns = new Map();
-            for (const source of this.#sources) append(source, fresh.get(source.series));
-            if (fresh.size) this.dispatchEvent(new Event("fresh"));
+            if (this.#history?.to || !fresh.size) return;
+            const known = this.reader.names.size;
+            this.#columns = new Map([...fresh.keys()].map((name) => [name, {t: [], v: []}])); // a new series has no others
+            if (known !== this.#known) this.#tellSeries();
+            this.#columns = new Map();
+            for (const source of this.#sources) {
+                if (!source.append(fresh, this.#history ? undefined : source.max_size ?? undefined)) this.#lacking = true;
+            }
+            if (this.#history) {
+                this.#appended += Math.max(...[...fresh.values()].map(({t}) => t.length));
+                if (this.#appended > APPENDED) this.#lacking = true;
+            }
+            this.dispatchEvent(new Event("fresh"));
+        }
+
+        #replace(window) {
+            this.#columns = this.reader.replace(window);
+            this.#lacking = false;
+            this.#tellSeries();
+            for (const source of this.#sources) source.replace(this.#columns, true);
+            this.dispatchEvent(new Event("fresh"));
+        }
+
+        #tellSeries() {
+            this.#known = this.reader.names.size;
+            this.dispatchEvent(new Event("series"));
+        }
+
+        async #load() {
+            let url = this.#isFile ? `${this.#url}window.json` : this.#url;
+            if (this.#history) url = `${this.#historyUrl}&${new URLSearchParams({...this.#history, columns: Math.ceil(innerWidth)})}`;
+            const window = await this.#get(url);
+            this.#omitted = window.omitted ?? 0;
+            this.#appended = 0;
+            return window;
+        }
+
+        get #isFile() {
+            return this.#url.endsWith("/");
+        }
+
+        get #tailUrl() {
+            return this.#isFile ? `${this.#url}tail.json` : `${this.#url}&since=${Math.max(0, this.reader.cursor)}`;
         }
 
         // An answer that came while paused is not taken: the next poll must not hear that it is unchanged.
@@ -228,13 +293,12 @@
             this.#etag = null;
         }
 
-        // The feed's file as an object, or null when it has not changed. Throws when there is none to be had.
-        async #get(file) {
-            const polls = file === "tail.json";
+        // What is at a URL of this feed, or null when it has not changed. Throws when there is none to be had.
+        async #get(url, polls = false) {
             // A file replaced while it is sent can arrive cut short: ask once more, at once.
             for (let attempt = 1; ; attempt += 1) {
                 const headers = polls && this.#etag ? {"If-None-Match": this.#etag} : {};
-                const answer = await fetch(this.#url + file, {
+                const answer = await fetch(url, {
                     headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS),
                 });
                 if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) throw new Refusal("signed out");
@@ -272,26 +336,5 @@
         setTimeout(() => location.reload(), Math.random() * 2000);
     }
 
-    const {AjaxDataSource} = Bokeh.require("models/sources/ajax_data_source");
-
-    class LiveSource extends AjaxDataSource {
-        static __name__ = "LiveSource";
-        static __module__ = "app.live";
-        static {
-            this.define(({Str}) => ({series: [Str]}));
-        }
-
-        // Called by BokehJS when the model is made; AjaxDataSource would begin to poll here.
-        setup() {
-            Feed.at(this.data_url).add(this);
-        }
-
-        destroy() {
-            Feed.at(this.data_url).remove(this);
-            super.destroy();
-        }
-    }
-
-    Bokeh.Models.register(LiveSource);
-    Object.assign(window.Tidegauge, {Feed, LiveSource, Reader, append, draw});
+    Object.assign(window.Tidegauge, {Feed, Reader, key});
 })();

@@ -3,8 +3,8 @@
 (() => {
     const ROWS = 50; // of a table
     const LABEL_EVERY_MS = 10_000;
-    const {NumeralTickFormatter} = Bokeh.require("models/formatters/numeral_tick_formatter");
-    const {PrintfTickFormatter} = Bokeh.require("models/formatters/printf_tick_formatter");
+    const TOLD = 3; // newest values beside a title
+    const PAGES = 100; // of the journal, in a download of a whole span
 
     function make(name, attributes = {}, ...children) {
         const made = Object.assign(document.createElement(name), attributes);
@@ -27,9 +27,11 @@
         #value = make("span", {className: "value"});
         #table = make("div", {className: "table", tabIndex: 0, role: "region"});
         #details;
+        #feed;
 
-        constructor(plot) {
+        constructor(plot, feed) {
             this.plot = plot;
+            this.#feed = feed;
             this.#table.ariaLabel = `Numbers of ${this.title}`;
             this.#details = make("details", {}, make("summary", {}, make("span", {}, this.title), " ", this.#value), this.#table);
             this.#details.addEventListener("toggle", () => this.fill());
@@ -57,17 +59,31 @@
             return this.#sources.filter((source) => source.series);
         }
 
-        // As the plot's axis writes it.
-        #text(value) {
+        // As the plot's axis writes it, or with its unit.
+        #text(value, unit = "") {
             if (!Number.isFinite(value)) return "no value";
             const formatter = this.plot.left[0]?.formatter;
-            const own = formatter instanceof NumeralTickFormatter || formatter instanceof PrintfTickFormatter;
-            return own ? formatter.doFormat([value], {loc: 0})[0] : String(Number(value.toPrecision(6)));
+            if (Tidegauge.units.isOwn(formatter)) return formatter.doFormat([value], {loc: 0})[0];
+            return `${Number(value.toPrecision(6))}${unit && ` ${unit}`}`;
+        }
+
+        #unit(source) {
+            return Tidegauge.units.of(source, this.#feed);
+        }
+
+        // [source, series, t, v] of the newest samples: a source's last, or its rows.
+        get #newest() {
+            return this.#live.flatMap((source) => {
+                const {series, t, v} = source.data;
+                if (source.newest) return Array.from(t, (time, i) => [source, series[i], time, v[i]]);
+                return t.length ? [[source, source.series, t.at(-1), v.at(-1)]] : [];
+            });
         }
 
         // [series, t, v] of the live sources from a time to another, in the order of their times.
         #samples(from = -Infinity, to = Infinity) {
-            const rows = this.#live.flatMap(({series, data}) => Array.from(data.t, (t, i) => [series, t, data.v[i]]));
+            const rows = this.#live.flatMap(({series, newest, data}) =>
+                Array.from(data.t, (t, i) => [newest ? data.series[i] : series, t, data.v[i]]));
             return rows.filter(([, t]) => from <= t && t <= to).sort((a, b) => a[1] - b[1]);
         }
 
@@ -80,12 +96,15 @@
 
         // Show the newest value: beside the title, and with `label` as the name of the picture too.
         tell(label) {
-            const newest = this.#live.map(({data}) => [data.t.at(-1), data.v.at(-1)]).filter(([t]) => t !== undefined);
-            const value = newest.map(([, v]) => this.#text(v)).join(", ");
+            const newest = this.#newest;
+            const some = newest.slice(0, TOLD).map(([source, , , v]) => this.#text(v, this.#unit(source)));
+            const value = [...some, ...(newest.length > TOLD ? [`and ${newest.length - TOLD} more`] : [])].join(", ");
             this.#value.textContent = value;
+            const bands = newest.map(([source, , , v]) => Tidegauge.units.band(source, v));
+            this.#value.dataset.band = ["bad", "warn"].find((band) => bands.includes(band)) ?? "";
             const canvas = label && Bokeh.index.find_one(this.plot)?.canvas_view;
             if (!canvas) return;
-            const when = value && Tidegauge.clock.format(Math.max(...newest.map(([t]) => t)));
+            const when = value && Tidegauge.clock.format(Math.max(...newest.map(([, , t]) => t)));
             canvas.primary.el.role = "img";
             canvas.primary.el.ariaLabel = value ? `${this.title}: ${value} at ${when} ${Tidegauge.clock.zone}` : this.title;
             canvas.overlays.el.ariaHidden = "true";
@@ -95,10 +114,11 @@
         fill() {
             if (!this.#details.open) return this.#table.replaceChildren();
             const {clock} = Tidegauge;
-            const series = this.#live.length > 1;
+            const series = this.#newest.length > 1;
+            const unit = Tidegauge.units.ofPlot(this.plot, this.#feed);
             const [head, ...rows] = this.#live.length
                 ? [
-                    [`Time, ${clock.zone}`, ...(series ? ["Series"] : []), "Value"],
+                    [`Time, ${clock.zone}`, ...(series ? ["Series"] : []), unit && !Tidegauge.units.isOwn(this.plot.left[0]?.formatter) ? `Value, ${unit}` : "Value"],
                     ...this.#samples().slice(-ROWS).map(([name, t, v]) => [clock.format(t), ...(series ? [name] : []), this.#text(v)]),
                 ]
                 : this.#sources.length ? Numbers.#columns(this.#sources[0]) : [[]];
@@ -137,7 +157,7 @@
                     for (const [i, one] of all.entries()) one.plot = figures.plots[i];
                     return;
                 }
-                all = figures.plots.map((plot) => new Numbers(plot));
+                all = figures.plots.map((plot) => new Numbers(plot, feed));
                 section.querySelector("div").replaceChildren(...all.map((one) => one.element));
                 section.hidden = !all.length;
             });

@@ -11,13 +11,23 @@
         return s < 6000 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
     };
 
-    function say(feed) {
+    function say(feed, units) {
         const {name, sampleAge} = feed.state;
         if (state.dataset.state !== name) {
             state.dataset.state = name;
             state.querySelector("strong").textContent = name; // announced, as the age is not
         }
-        state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${age(sampleAge)} old`;
+        if (name === "history") state.querySelector("span").textContent = "a span of the past";
+        else state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${age(sampleAge)} old`;
+        const {band, titles} = units.crossed;
+        const bands = document.getElementById("bands");
+        const told = band && `${band === "bad" ? "bad" : "warning"}: ${titles.join(", ")}`;
+        if (bands.textContent !== told) bands.textContent = told; // announced once
+        bands.dataset.band = band;
+        const omitted = document.getElementById("omitted");
+        omitted.hidden = !feed.omitted;
+        omitted.textContent = `${feed.omitted} more series match, and are not drawn.`;
+        document.getElementById("empty").hidden = !(feed.history && feed.isEmpty);
         const problem = document.getElementById("problem");
         problem.hidden = !feed.problem;
         if (feed.problem) problem.textContent = `Nothing new can be kept now: ${feed.problem}. It goes on by itself.`;
@@ -30,10 +40,11 @@
     }
 
     async function open() {
-        const {clock, theme, Feed, Figures, Moment, Numbers, Timeline, Toolbar} = Tidegauge;
+        const {clock, theme, Feed, Figures, Moment, Numbers, Patterns, Timeline, Toolbar, Units} = Tidegauge;
         const feed = feedUrl ? Feed.at(feedUrl) : null;
         const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
         const toolbar = new Toolbar();
+        if (feed) new Patterns(figures, feed);
         // A finger scrolls the page, also on a plot; BokehJS would pan, and the page stand still.
         if (matchMedia("(pointer: coarse)").matches) {
             figures.prepare(() => figures.plots.forEach(({toolbar}) => { toolbar.active_drag = null; }));
@@ -43,19 +54,22 @@
         addEventListener("zonechange", nameZone);
         toolbar.offerZone(clock, figures);
         toolbar.offerThemes(theme);
+        let units = null;
+        let timeline = null;
         Numbers.show(document.getElementById("numbers"), figures, feed);
         if (feed) {
-            const timeline = new Timeline(figures, feed, new URLSearchParams(location.search).get("span"));
+            units = new Units(figures, feed);
+            timeline = new Timeline(figures, feed, new URLSearchParams(location.search));
             new Moment(figures);
             toolbar.offerSpans(timeline);
-            toolbar.offerPause(feed, () => say(feed));
+            toolbar.offerPause(feed, () => say(feed, units));
         }
-        await figures.show(theme.name, feed?.open());
+        await figures.show(theme.name, feed?.open(timeline.history));
         addEventListener("themechange", () => figures.show(theme.name).catch(fail));
         if (feed) {
             feed.start();
-            say(feed);
-            setInterval(() => say(feed), 500);
+            say(feed, units);
+            setInterval(() => say(feed, units), 500);
         }
     }
 
@@ -64,5 +78,5 @@
         if (state) state.dataset.state = state.querySelector("strong").textContent = "offline";
     }
 
-    open().catch(fail);
+    if (documentUrl) open().catch(fail);
 })();

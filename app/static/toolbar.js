@@ -7,6 +7,29 @@
     const isTaken = (event) => event.ctrlKey || event.altKey || event.metaKey || event.isComposing
         || event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]");
 
+    // This page's address with another span.
+    function address(parameters) {
+        const url = new URL(location);
+        for (const name of ["span", "from", "to"]) url.searchParams.delete(name);
+        for (const [name, value] of Object.entries(parameters)) if (value !== null) url.searchParams.set(name, value);
+        return url;
+    }
+
+    const iso = (ms) => new Date(Math.round(ms)).toISOString();
+    const between = (from, to) => address({from: iso(from), to: iso(to)});
+
+    // Copy a text, and say so on its button. Where the clipboard is refused (no HTTPS) it is shown, to be copied by hand.
+    async function copy(text, button) {
+        const label = button.textContent;
+        try {
+            await navigator.clipboard.writeText(text);
+            button.textContent = "Copied";
+        } catch {
+            prompt("Copy this:", text);
+        }
+        setTimeout(() => { button.textContent = label; }, 2_000);
+    }
+
     class Toolbar {
         #keys = new Map(); // key -> what it does
 
@@ -18,14 +41,7 @@
                 action();
             });
             this.#offerFullScreen();
-            const keys = element("keys");
-            this.#keys.set("?", () => { keys.open = !keys.open; });
-            keys.addEventListener("keydown", (event) => {
-                if (event.key === "Escape") keys.open = false;
-            });
-            addEventListener("click", (event) => {
-                if (!keys.contains(event.target)) keys.open = false;
-            });
+            this.#offerMenu(element("keys"));
             element("toolbar").hidden = false;
         }
 
@@ -34,6 +50,21 @@
             const key = button.getAttribute("aria-keyshortcuts");
             button.addEventListener("click", action);
             if (key) this.#keys.set(key, action);
+        }
+
+        // What opens below its summary, by its key too, and closes by Escape or a click beside it.
+        #offerMenu(menu, onopen = () => {}) {
+            const summary = menu.querySelector("summary");
+            this.#keys.set(summary.getAttribute("aria-keyshortcuts"), () => { menu.open = !menu.open; });
+            menu.addEventListener("toggle", () => menu.open && onopen());
+            menu.addEventListener("keydown", (event) => {
+                if (event.key !== "Escape") return;
+                menu.open = false;
+                summary.focus();
+            });
+            addEventListener("click", (event) => {
+                if (!menu.contains(event.target)) menu.open = false;
+            });
         }
 
         offerPause(feed, onchange) {
@@ -48,19 +79,41 @@
         // The span goes into the address, which can then be shared.
         offerSpans(timeline) {
             const buttons = [...document.querySelectorAll("[data-span]")];
-            timeline.onchange = () => {
+            const tell = () => {
                 for (const one of buttons) one.ariaPressed = String(timeline.follows && one.dataset.span === timeline.span);
             };
-            timeline.onchange();
+            timeline.addEventListener("change", tell);
+            tell();
             for (const button of buttons) {
                 this.#offer(button, () => {
                     timeline.choose(button.dataset.span);
-                    const url = new URL(location);
-                    if (timeline.span === "all") url.searchParams.delete("span");
-                    else url.searchParams.set("span", timeline.span);
-                    history.replaceState(null, "", url);
+                    history.replaceState(null, "", address({span: timeline.span === "all" ? null : timeline.span}));
                 });
             }
+            this.#offerFromTo(timeline);
+        }
+
+        // Times are typed as the page writes them: in the viewer's zone, or UTC.
+        #offerFromTo(timeline) {
+            const menu = element("from-to");
+            const form = menu.querySelector("form");
+            const {clock} = Tidegauge;
+            this.#offerMenu(menu, () => {
+                for (const [i, name] of ["from", "to"].entries()) form.elements[name].value = clock.format(timeline.shown[i]).replace(" ", "T");
+                form.elements.from.focus();
+            });
+            form.addEventListener("submit", (event) => {
+                event.preventDefault();
+                const [from, to] = ["from", "to"].map((name) => clock.moment(form.elements[name].value));
+                element("from-to-problem").textContent = from < to ? "" : "The first time must be before the second.";
+                if (!(from < to)) return;
+                timeline.chooseBetween(from, to);
+                history.replaceState(null, "", between(from, to));
+                menu.open = false;
+                menu.querySelector("summary").focus();
+            });
+            const link = element("link");
+            link.addEventListener("click", () => copy(between(...timeline.shown).href, link));
         }
 
         // Nothing to choose without a time axis, or for who lives in UTC.
@@ -95,5 +148,5 @@
         }
     }
 
-    Object.assign(window.Tidegauge, {Toolbar});
+    Object.assign(window.Tidegauge, {Toolbar, copy});
 })();

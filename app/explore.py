@@ -1,0 +1,238 @@
+"""Explore: any series, drawn at once. Its page, the feed that it polls, and history for every page."""
+
+import gzip
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from bokeh.embed import json_item
+from bokeh.layouts import column
+from bokeh.model import Model
+from bokeh.plotting import figure
+from flask import Blueprint, Response, request
+
+from app.api import cursor, time, whole
+from app.clock import now_ms
+from app.drawn import Drawn
+from app.errors import BadParameter, UnknownDashboard
+from app.guard import current_house, page
+from app.history import rate, thin
+from app.live import LiveSource, live
+from app.publisher import MATCHING, resolve, tail_series, window_series
+from app.themes import dress, themes
+
+blueprint = Blueprint("explore", __name__)
+GLYPHS = ("line", "step", "points", "area", "bars")
+PLOTS = 20  # apart; more are drawn together
+LISTED = 2000  # names to choose from
+COLUMNS = 800  # of the screen, by default and at most 4,000
+POINTS = 40_000  # columns of all series together
+GZIP_BYTES = 2_000
+
+
+@blueprint.get("/api/feed")
+def feed() -> Response:
+    """Send a feed of any series: ``?series=``, once or more often, a name or a pattern, or ``?dashboard=`` for its own.
+
+    As a dashboard's window.json; with ``&since=<cursor>`` as its tail.json. With ``&span_s=`` or ``&from=&to=`` (ms
+    since the Unix epoch, or ISO 8601) the history of that span, thinned to ``&columns=`` columns of a screen: of each
+    the first, the last, the lowest and the highest sample. ``&rate_s=``: history of rates, as ``live(rate_s=)``.
+    """
+    house = current_house()
+    drawn = _asked_for()
+    names, omitted = resolve(house.hub, [one.series for one in drawn])
+    if len(names) > MATCHING:
+        raise BadParameter("series", f"{len(names)} series", f"at most {MATCHING} series")
+    if span := _span():
+        to, series = _history(drawn, *span)
+        bounds = {"to": to}
+    elif "since" in request.args:
+        since = cursor(request.args["since"])
+        snapshot = house.hub.snapshot(names, since=since)
+        bounds = {"from": max(since, snapshot.evicted), "to": snapshot.to}
+        series = tail_series(snapshot)
+    else:
+        snapshot = house.hub.snapshot(names)
+        bounds, series = {"to": snapshot.to}, window_series(snapshot)
+    response = Response(house.encode_feed(bounds, series, omitted), mimetype="application/json")
+    if request.accept_encodings["gzip"] and len(response.data) > GZIP_BYTES:
+        response.data = gzip.compress(response.data, 3)
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def _asked_for() -> list[Drawn]:
+    if (name := request.args.get("dashboard")) is not None:
+        dashboard = current_house().dashboards.get(name)
+        if dashboard is None:
+            raise UnknownDashboard(name)
+        return list(dashboard.drawn)
+    rate_s = float(whole("rate_s", request.args["rate_s"])) if "rate_s" in request.args else None
+    return [Drawn(name, rate_s=rate_s) for name in _series()]
+
+
+def _series() -> list[str]:
+    names = list(dict.fromkeys(name for name in request.args.getlist("series") if name))
+    if len(names) > MATCHING:
+        raise BadParameter("series", f"{len(names)} series", f"at most {MATCHING} series")
+    return names
+
+
+def _span() -> tuple[int, int] | None:
+    """Return the span of time that is asked for, ms since the Unix epoch, the end excluded; None for none."""
+    if "span_s" in request.args:
+        now = now_ms() + 1
+        return now - 1000 * whole("span_s", request.args["span_s"]), now
+    start, end = time("from"), time("to")
+    if start is None and end is None:
+        return None
+    if start is None or end is None or not start < end:
+        given = f"{request.args.get('from', '')} to {request.args.get('to', '')}"
+        raise BadParameter("from, to", given, "both, from before to, or span_s")
+    return start, end
+
+
+def _history(drawn: list[Drawn], start: int, end: int) -> tuple[int, list[dict[str, object]]]:
+    hub = current_house().hub
+    wanted = {(name, one.rate_s): None for one in drawn for name in hub.matching(one.series)[:MATCHING]}
+    to, found = hub.history(dict.fromkeys(name for name, _ in wanted), start, end)
+    columns = min(whole("columns", request.args.get("columns", str(COLUMNS))), 4000, POINTS // max(1, len(wanted)))
+    series: list[dict[str, object]] = []
+    for name, rate_s in wanted:
+        t, v = found[name]
+        if rate_s:
+            t, v = rate(t, v, rate_s)
+        t, v = thin(t, v, start, end, columns)
+        entry = {
+            "name": name,
+            "unit": hub.units.get(name),
+            "rate_s": rate_s,
+            "t": t.astype(int).tolist(),
+            "v": v.tolist(),
+        }
+        series.append({key: value for key, value in entry.items() if value is not None})
+    return to, series
+
+
+@blueprint.get("/explore/")
+def explore() -> Response:
+    """Send the page that draws ``?series=``; ``&glyph=`` of GLYPHS, ``&together`` in one plot, ``&rate`` a second."""
+    house = current_house()
+    names, glyph = _series(), _glyph()
+    known = [one.name for one in house.hub.list()]
+    unknown = [name for name in names if "*" not in name and name not in set(known)]
+    query = request.query_string.decode("ascii", "replace")
+    rate_s = "&rate_s=1" if "rate" in request.args else ""
+    return page(
+        "explore.html",
+        title="Explore",
+        description="",
+        bokehjs=("bokeh.min.js",),
+        document=f"explore/document.json?{query}" if names else "",
+        feed=f"api/feed?{query}{rate_s}" if names else "",
+        history=f"api/feed?{query}{rate_s}",
+        names=names,
+        known=known[:LISTED],
+        unlisted=len(known[LISTED:]),
+        unknown=unknown,
+        glyph=glyph,
+        glyphs=GLYPHS,
+        troubles={},
+        code=as_file(names, glyph, **_options()) if names else "",
+    )
+
+
+@blueprint.get("/explore/document.json")
+def document() -> Response:
+    """Send the figures of that page, as Bokeh's ``json_item``."""
+    theme = "dark" if request.args.get("theme") == "dark" else "light"
+    model = draw(_series(), _glyph(), **_options())
+    for source in model.select({"type": LiveSource}):
+        source.update(data_url="", max_size=current_house().settings.window)
+    dress(model, theme)
+    return Response(msgspec.json.encode(json_item(model, theme=themes()[theme])), mimetype="application/json")
+
+
+def _glyph() -> str:
+    glyph = request.args.get("glyph", GLYPHS[0])
+    if glyph not in GLYPHS:
+        raise BadParameter("glyph", glyph, f"one of {', '.join(GLYPHS)}")
+    return glyph
+
+
+def _options() -> dict[str, bool]:
+    return {"together": "together" in request.args, "rate": "rate" in request.args}
+
+
+# Method, arguments and options of each glyph.
+_CALLS: dict[str, tuple[str, tuple[object, ...], dict[str, object]]] = {
+    "line": ("line", ("t", "v"), {"line_width": 2}),
+    "step": ("step", ("t", "v"), {"mode": "after", "line_width": 2}),
+    "points": ("scatter", ("t", "v"), {"size": 4}),
+    "area": ("varea", ("t", 0, "v"), {"fill_alpha": 0.5}),
+    "bars": ("vbar", ("label",), {"top": "v", "width": 0.8}),
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of Explore: what ``figure`` and ``live`` are called with, and the names that it draws."""
+
+    names: list[str]
+    options: dict[str, Any]
+    source: dict[str, Any]
+
+
+def _plots(names: list[str], glyph: str, *, together: bool, rate: bool) -> list[Plot]:
+    groups = [names] if together or len(names) > PLOTS else [[name] for name in names]
+    source: dict[str, Any] = {"newest": True} if glyph == "bars" else {"rate_s": 1} if rate else {}
+    axis: dict[str, Any] = {"x_range": []} if glyph == "bars" else {"x_axis_type": "datetime"}
+    size = {"height": 300, "sizing_mode": "stretch_width"}
+    titles = [group[0] if len(group) == 1 else f"{len(group)} series" for group in groups]
+    return [Plot(group, {"title": title, **axis, **size}, source) for group, title in zip(groups, titles, strict=True)]
+
+
+def draw(names: list[str], glyph: str, *, together: bool, rate: bool) -> Model:
+    """Return the figures of *names*: one each, or all in one."""
+    method, arguments, options = _CALLS[glyph]
+    figures = []
+    for one in _plots(names, glyph, together=together, rate=rate):
+        plot: Any = figure(**one.options)
+        for name in one.names:
+            legend = {"legend_label": name} if len(one.names) > 1 else {}
+            getattr(plot, method)(*arguments, source=live(name, **one.source), **options, **legend)
+        figures.append(plot)
+    return column(figures, sizing_mode="stretch_width")
+
+
+def as_file(names: list[str], glyph: str, *, together: bool, rate: bool) -> str:
+    """Return the dashboard file that draws what ``draw`` does."""
+    method, arguments, options = _CALLS[glyph]
+    lines = []
+    for one in _plots(names, glyph, together=together, rate=rate):
+        lines.append(f"plot = figure({', '.join(_written(one.options))})")
+        for name in one.names:
+            legend = {"legend_label": name} if len(one.names) > 1 else {}
+            source = f"source=live({', '.join([repr(name), *_written(one.source)])})"
+            drawn = ", ".join([*map(repr, arguments), source, *_written(options | legend)])
+            lines.append(f"plot.{method}({drawn})")
+        lines.append("plots.append(plot)")
+    body = "\n    ".join(lines)
+    return f"""\
+from bokeh.layouts import column
+from bokeh.plotting import figure
+
+from app.dashboards import dashboard, live
+
+
+@dashboard(title="Explored")
+def page():
+    plots = []
+    {body}
+    return column(plots, sizing_mode="stretch_width")
+"""
+
+
+def _written(options: dict[str, Any]) -> list[str]:
+    return [f"{name}={value!r}" for name, value in options.items()]

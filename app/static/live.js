@@ -248,9 +248,7 @@
             this.#columns = new Map([...fresh.keys()].map((name) => [name, {t: [], v: []}])); // a new series has no others
             if (known !== this.#known) this.#tellSeries();
             this.#columns = new Map();
-            for (const source of this.#sources) {
-                if (!source.append(fresh, this.#history ? undefined : source.max_size ?? undefined)) this.#lacking = true;
-            }
+            for (const source of this.#sources) source.append(fresh, this.#history ? undefined : source.max_size ?? undefined);
             if (this.#history) {
                 this.#appended += Math.max(...[...fresh.values()].map(({t}) => t.length));
                 if (this.#appended > APPENDED) this.#lacking = true;

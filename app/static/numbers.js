@@ -21,6 +21,25 @@
     const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
     const csv = (rows) => rows.map((row) => row.map((cell) => quoted(String(cell))).join(",") + "\r\n").join("");
 
+    const finite = (value) => (typeof value === "number" && !Number.isFinite(value) ? "" : value);
+
+    // Every sample of a series from a time to another, as rows [series, t, v].
+    async function readAll(name, [from, to]) {
+        const url = new URL("api/series", new URL(document.body.dataset.root, location));
+        const span = Number.isFinite(from) ? {from: Math.ceil(from), to: Math.floor(to) + 1} : {};
+        const rows = [];
+        for (let since = 0, page = 0; page < PAGES; page += 1) {
+            url.search = new URLSearchParams({name, since, ...span});
+            const answer = await fetch(url);
+            if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+            const {t, v, to: cursor} = await answer.json();
+            rows.push(...t.map((time, i) => [name, time, v[i] ?? NaN]));
+            if (!t.length) return rows.sort((a, b) => a[1] - b[1]);
+            since = cursor;
+        }
+        throw new Error("over a million samples: ask api/series for them");
+    }
+
     // One plot's numbers. The plot is another model after the theme was changed.
     class Numbers {
         plot;
@@ -33,7 +52,12 @@
             this.plot = plot;
             this.#feed = feed;
             this.#table.ariaLabel = `Numbers of ${this.title}`;
-            this.#details = make("details", {}, make("summary", {}, make("span", {}, this.title), " ", this.#value), this.#table);
+            const summary = make("summary", {}, make("span", {}, this.title), " ", this.#value);
+            this.#details = make("details", {}, summary, this.#table);
+            if (this.#live.length) {
+                const all = ["CSV", "JSON"].map((format) => this.#button(`${format}, every sample`, (button) => this.#saveAll(format, button)));
+                this.#details.append(make("div", {className: "buttons"}, ...all));
+            }
             this.#details.addEventListener("toggle", () => this.fill());
         }
 
@@ -41,14 +65,17 @@
             return Tidegauge.Figures.title(this.plot);
         }
 
+        #button(text, action) {
+            const made = make("button", {type: "button", textContent: text, ariaLabel: `${text} of ${this.title}`});
+            made.addEventListener("click", () => action(made));
+            return made;
+        }
+
         get element() {
-            const button = (format, action) => {
-                const made = make("button", {type: "button", textContent: format, ariaLabel: `${format} of ${this.title}`});
-                made.addEventListener("click", action);
-                return made;
-            };
-            const buttons = make("div", {className: "buttons"}, button("CSV", () => this.#saveCsv()), button("PNG", () => this.#savePng()));
-            return make("article", {className: "numbers"}, this.#details, buttons);
+            const formats = this.#live.length ? ["CSV", "JSON"] : ["CSV"];
+            const buttons = formats.map((format) => this.#button(format, () => this.#saveShown(format)));
+            const png = this.#button("PNG", () => this.#savePng());
+            return make("article", {className: "numbers"}, this.#details, make("div", {className: "buttons"}, ...buttons, png));
         }
 
         get #sources() {
@@ -134,14 +161,48 @@
             return `${title}-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z.${ending}`;
         }
 
-        // What the plot shows: times in UTC, whatever the page says; a gap is an empty cell.
-        #saveCsv() {
+        get #shown() {
             const {start, end} = this.plot.x_range;
-            const finite = (value) => (typeof value === "number" && !Number.isFinite(value) ? "" : value);
-            const rows = this.#live.length
-                ? [["time", "series", "value"],
-                    ...this.#samples(start, end).map(([name, t, v]) => [new Date(t).toISOString(), name, finite(v)])]
-                : this.#sources.flatMap((source) => Numbers.#columns(source).map((row) => row.map(finite)));
+            return Number.isFinite(start + end) ? [start, end] : [-Infinity, Infinity]; // no axis of time: all
+        }
+
+        // What the plot shows.
+        #saveShown(format) {
+            if (this.#live.length) this.#save(format, this.#samples(...this.#shown));
+            else this.#saveCsv(this.#sources.flatMap((source) => Numbers.#columns(source).map((row) => row.map(finite))));
+        }
+
+        // Every sample of the span that the plot shows, from the journal: not thinned, and of a rate the counts.
+        async #saveAll(format, button) {
+            const text = button.textContent;
+            button.disabled = true;
+            try {
+                const names = [...new Set(this.#newest.map(([, name]) => name))];
+                const rows = [];
+                for (const name of names) rows.push(...await readAll(name, this.#shown));
+                this.#save(format, rows);
+                button.textContent = text;
+            } catch (error) {
+                button.textContent = `${text}: ${error.message}`;
+            }
+            button.disabled = false;
+        }
+
+        // Rows [series, t, v]. Times in UTC, whatever the page says; a gap is an empty cell, or null.
+        #save(format, rows) {
+            if (format === "CSV") {
+                const cells = rows.map(([name, t, v]) => [new Date(t).toISOString(), name, finite(v)]);
+                this.#saveCsv([["time", "series", "value"], ...cells]);
+                return;
+            }
+            const series = [...new Set(rows.map(([name]) => name))].map((name) => {
+                const own = rows.filter((row) => row[0] === name);
+                return {name, t: own.map((row) => row[1]), v: own.map((row) => row[2])}; // JSON writes NaN as null
+            });
+            save(new Blob([JSON.stringify({series})], {type: "application/json"}), this.#name("json"));
+        }
+
+        #saveCsv(rows) {
             save(new Blob([csv(rows)], {type: "text/csv"}), this.#name("csv"));
         }
 

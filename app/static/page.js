@@ -78,5 +78,8 @@
         if (state) state.dataset.state = state.querySelector("strong").textContent = "offline";
     }
 
+    for (const button of document.querySelectorAll("[data-copy]")) {
+        button.addEventListener("click", () => Tidegauge.copy(document.getElementById(button.dataset.copy).textContent, button));
+    }
     if (documentUrl) open().catch(fail);
 })();

@@ -16,10 +16,7 @@
             source.stream({t: [...fresh.t], v: [...fresh.v]}, size);
             return;
         }
-        const t = [...source.data.t, ...fresh.t];
-        const v = [...source.data.v, ...fresh.v];
-        const order = [...t.keys()].sort((a, b) => t[a] - t[b]).slice(size ? -size : 0);
-        draw(source, {t: order.map((i) => t[i]), v: order.map((i) => v[i])});
+        draw(source, inOrder([...source.data.t, ...fresh.t], [...source.data.v, ...fresh.v], size));
     }
 
     // How much a count has grown in so many seconds since the sample before; from 0 where it fell. As app/history.py.
@@ -34,7 +31,13 @@
         return grown;
     }
 
-    const lasts = new WeakMap(); // source -> series -> its last sample as a window, for the next rate
+    // Samples in the order of their times, the newest `size` of them.
+    function inOrder(t, v, size) {
+        const order = [...t.keys()].sort((a, b) => t[a] - t[b]).slice(size ? -size : 0);
+        return {t: order.map((i) => t[i]), v: order.map((i) => v[i])};
+    }
+
+    const counts = new WeakMap(); // source -> series -> the samples that its rates are made of
     const regexes = new Map(); // pattern -> what names must match
 
     function regex(pattern) {
@@ -89,42 +92,48 @@
         }
 
         copy(twin) {
-            lasts.set(this, new Map(lasts.get(twin)));
+            counts.set(this, new Map(counts.get(twin)));
             this.data = Object.fromEntries(Object.entries(twin.data).map(([name, column]) => [name, [...column]]));
         }
 
         // Draw a window's or a history's columns. Tells whether they have its series; with `always` it is empty then.
         replace(all, always = false) {
             if (this.isTemplate) return true;
-            lasts.set(this, new Map());
+            counts.set(this, new Map());
             const names = [...new Set([...all.keys()].map((one) => one.split("\0")[0]))].filter((name) => this.match(name));
             if (!names.length && !always) return false;
-            const found = new Map(names.map((name) => [name, all.get(key(name, this.rate_s)) ?? this.#after(name, all.get(name))]));
+            const found = new Map(names.map((name) => [name, all.get(key(name, this.rate_s)) ?? this.#rated(name, all.get(name))]));
             if (this.newest) this.#showNewest(found);
             else draw(this, found.get(this.series) ?? {t: [], v: []});
             return true;
         }
 
-        // Draw what a tail has brought, keeping the newest `size` samples. Tells whether it could: not so for rates of
-        // samples that came late.
+        // Draw what a tail has brought, keeping the newest `size` samples.
         append(fresh, size) {
-            if (this.isTemplate) return true;
+            if (this.isTemplate) return;
             const found = new Map([...fresh].filter(([name]) => this.match(name)));
-            if (!found.size) return true;
-            if (this.rate_s && [...found.values()].some(({late}) => late)) return false;
-            for (const [name, {t, v, late}] of found) found.set(name, {...this.#after(name, {t, v}), late});
+            if (!found.size) return;
+            if (this.rate_s) for (const [name, one] of found) found.set(name, this.#grown(name, one, size));
             if (this.newest) this.#showNewest(found);
+            else if (found.get(this.series).all) draw(this, found.get(this.series));
             else append(this, found.get(this.series), size);
-            return true;
         }
 
-        // What is drawn of samples that follow those before.
-        #after(name, columns) {
-            if (!this.rate_s || !columns) return columns ?? {t: [], v: []};
-            const {t, v} = lasts.get(this).get(name) ?? {t: [], v: []};
-            const whole = {t: [...t, ...columns.t], v: [...v, ...columns.v]};
-            lasts.get(this).set(name, {t: whole.t.slice(-1), v: whole.v.slice(-1)});
-            return rates(whole, this.rate_s);
+        // What is drawn of a window's samples.
+        #rated(name, columns = {t: [], v: []}) {
+            if (!this.rate_s) return columns;
+            counts.get(this).set(name, {...columns, all: true});
+            return rates(columns, this.rate_s);
+        }
+
+        // The rates of samples that follow those before; all of them where one came late, and all are known. (Of a history
+        // the rates alone are: a late one is right when that is thinned anew.)
+        #grown(name, {t, v, late}, size) {
+            const before = counts.get(this).get(name) ?? {t: [], v: [], all: false};
+            const whole = inOrder([...before.t, ...t], [...before.v, ...v], size);
+            counts.get(this).set(name, {...whole, all: before.all});
+            const all = late && before.all;
+            return {...rates(all ? whole : {t: [...before.t.slice(-1), ...t], v: [...before.v.slice(-1), ...v]}, this.rate_s), all};
         }
 
         // A row a series; those that brought nothing keep theirs.

@@ -44,7 +44,7 @@ def test_a_page_refers_to_nothing_but_relative_urls_with_integrity(client: Flask
     assert urls
     assert all(url.startswith("../../") for url in urls)
     scripts = re.findall(r"<script [^>]*>", page)
-    assert len(scripts) == len(set(scripts)) == 11
+    assert len(scripts) == len(set(scripts)) > 1
     assert all('integrity="sha384-' in script for script in scripts)
 
 

@@ -56,7 +56,7 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
     with transaction(db):
         for horizon in _readable(source, "journal", 1, 1):
             db.execute("UPDATE journal SET horizon = ?", (horizon[0][2],))
-        for table in ("series", "damage"):
+        for table in ("series", "damage"):  # and not the units: agents name them again
             for rows in _readable(source, table, 1, ceiling):
                 insert(db, table, rows)
     for end in range(ceiling, 0, -SLICE):

@@ -301,6 +301,18 @@ def test_gauges_sums_and_histograms_are_samples(client: FlaskClient) -> None:
     assert kept(client, "orders.sum{service.name=shop}") == [(NOW_MS + 9, 2.5)]
 
 
+@pytest.mark.parametrize(
+    ("ucum", "unit"),
+    [("ms", "ms"), ("By", "B"), ("KiBy/s", "KiB/s"), ("1", ""), ("{request}", "request"), ("\x00", "")],
+)
+def test_the_unit_of_a_metric_is_kept_as_people_write_it(client: FlaskClient, ucum: str, unit: str) -> None:
+    request = otlp("histogram", 2.5)
+    request.resource_metrics[0].scope_metrics[0].metrics[0].unit = ucum
+    push(client, request.SerializeToString(), "/v1/metrics", Content_Type=PROTOBUF)
+    units = {one["name"]: one["unit"] for one in client.get("/api/series").json["series"]}  # type: ignore[index]
+    assert (units["orders.sum{service.name=shop}"], units["orders.count{service.name=shop}"]) == (unit, "")
+
+
 def test_deltas_are_added_up_and_one_that_is_sent_again_is_not(client: FlaskClient) -> None:
     for at in (1, 2, 2, 3):
         body = otlp("sum", 2.0, at=NOW_MS + at, delta=True).SerializeToString()

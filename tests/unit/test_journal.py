@@ -341,6 +341,29 @@ def test_a_deleted_series_is_gone_for_good_and_its_name_begins_anew(path: Path) 
         assert hub.read("b", 0) == [(2, 1, 1.0)]
 
 
+def test_a_units_series_keeps_it_until_it_is_deleted(path: Path) -> None:
+    with opened(path) as hub:
+        hub.append([("a", 1, 1.0), ("b", 1, 1.0)])
+        hub.note_units({"a": "ms", "b": "B"})
+        hub.note_units({"a": "s"})
+    with opened(path) as hub:
+        assert hub.units == {"a": "s", "b": "B"}
+        hub.delete(["a"])
+    with opened(path) as hub:
+        assert hub.units == {"b": "B"}
+
+
+def test_history_is_in_the_order_of_time_with_its_gaps(path: Path) -> None:
+    with opened(path, window=10) as hub:
+        hub.append([("a", at, float(at)) for at in range(100, 200)] + [("a", 150, None), ("a", 50, 1.0)])
+        to, found = hub.history(["a", "unknown"], 60, 199)
+        assert to == 102
+        t, v = found["a"]
+        assert t.tolist() == [*range(100, 151), *range(150, 199)]
+        assert [one for one, value in zip(t, v, strict=True) if value != value] == [150]
+        assert len(found["unknown"].t) == 0
+
+
 def test_a_push_that_was_declared_before_its_series_was_deleted_is_kept(path: Path) -> None:
     with opened(path) as hub:
         hub.append([("a", 1, 1.0)])

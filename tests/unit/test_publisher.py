@@ -115,3 +115,44 @@ def test_a_publisher_that_cannot_write_says_why_and_goes_on_when_it_can(
     eventually(lambda: read(tmp_path)["to"] == 1 and not publisher.problem)
     publisher.stop()
     assert caplog.text.count("The publisher cannot write the feeds") == 1
+
+
+def test_a_pattern_names_every_series_that_matches_as_they_come(hub: Hub, tmp_path: Path) -> None:
+    publisher = make_publisher(hub, tmp_path, x=["cpu{*}"])
+    [feed] = publisher._feeds
+    publisher.start()
+    publisher.stop()
+    assert read(tmp_path)["series"] == []
+    hub.append([("cpu{b}", 1, 1.0), ("mem{a}", 1, 1.0)])
+    publisher.publish(feed)
+    hub.append([("cpu{a}", 2, 2.0)])
+    publisher.publish(feed)
+    assert [one["name"] for one in read(tmp_path)["series"]] == ["cpu{a}", "cpu{b}"]
+    hub.delete(["cpu{b}"])
+    hub.append([("cpu{a}", 3, 2.0)])
+    publisher.publish(feed)
+    assert [one["name"] for one in read(tmp_path)["series"]] == ["cpu{a}"]
+
+
+def test_of_a_pattern_that_matches_too_many_the_first_are_published_and_the_rest_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "MATCHING", 3)
+    hub = Hub(MemoryJournal(), window=10, max_series=10)
+    hub.append([(f"s{n}", 1, 1.0) for n in range(5)])
+    publisher = make_publisher(hub, tmp_path, x=["s*"])
+    publisher.start()
+    publisher.stop()
+    assert ([one["name"] for one in read(tmp_path)["series"]], read(tmp_path, "window.json")["omitted"]) == (
+        ["s0", "s1", "s2"],
+        2,
+    )
+
+
+def test_a_unit_that_an_agent_names_is_published(hub: Hub, tmp_path: Path) -> None:
+    hub.append([("a", 1, 1.0)])
+    hub.note_units({"a": "ms", "unknown": "s"})
+    publisher = make_publisher(hub, tmp_path)
+    publisher.start()
+    publisher.stop()
+    assert [one.get("unit") for one in read(tmp_path)["series"]] == ["ms", None]

@@ -16,6 +16,7 @@ from app.clock import now_ms
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
 from app.errors import JournalUnusable, NotServing
+from app.files import Files
 from app.hub import Hub
 from app.journal import Journal
 from app.journal.memory import MemoryJournal
@@ -118,7 +119,7 @@ class House:
         self.hub.declare(name for series in feeds.values() for name in series if "*" not in name)
         self._publisher = Publisher(
             self.hub,
-            self.feeds,
+            Files(self.feeds),
             feeds,
             build=self.build,
             publish_ms=settings.publish_ms,

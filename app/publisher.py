@@ -9,14 +9,14 @@ import gzip
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
 
 import msgspec
 
 from app.clock import now_ms
+from app.files import Files
 from app.hub import Hub, SeriesSnapshot, Snapshot
 from app.series import Columns
 
@@ -24,7 +24,6 @@ WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that ch
 HEARTBEAT_S = 5.0  # longest time between two tails: `time` proves that the publisher lives
 MATCHING = 100  # series drawn of a pattern
 TAIL_SAMPLES = 2000  # a tail that would pass this is cut short by a new window.json
-BLOCK_BYTES = 4096
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,6 @@ class Feed:
     window_at: float = 0.0  # monotonic, s
     tail_to: int = 0
     tail_at: float = -HEARTBEAT_S  # monotonic, s
-    sizes: dict[str, int] = field(default_factory=dict)  # bytes a file has, padding included
 
 
 def window_series(snapshot: Snapshot) -> list[dict[str, object]]:
@@ -84,31 +82,34 @@ class Publisher:
 
     Args:
         hub: where the samples come from.
-        folder: where the feeds go: ``folder/<dashboard>/tail.json``. Made if it is not there.
+        files: where the feeds go: ``<dashboard>/tail.json``. The folder is made if it is not there.
         feeds: the series of each dashboard, by its name.
         build: the hash that makes an open page reload itself when it changes.
         publish_ms: shortest time between two tails of a feed.
         poll_ms: what the pages are told to wait between two polls.
         problem_of_source: asked why nothing new comes, "" if that is not so; told to the pages.
+        also: called after each round: what else is written by this thread.
     """
 
     def __init__(
         self,
         hub: Hub,
-        folder: Path,
+        files: Files,
         feeds: Mapping[str, Sequence[str]],
         *,
         build: str,
         publish_ms: int,
         poll_ms: int,
         problem_of_source: Callable[[], str] = str,
+        also: Callable[[], None] = lambda: None,
     ) -> None:
         self._hub = hub
-        self._folder = folder
+        self._files = files
         self._build = build
         self._publish_s = publish_ms / 1000
         self._poll_ms = poll_ms
         self._problem_of_source = problem_of_source
+        self._also = also
         self._feeds = [Feed(name, tuple(series)) for name, series in feeds.items()]
         self._stop = Event()
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
@@ -117,14 +118,15 @@ class Publisher:
 
     def start(self) -> None:
         """Write every feed once (windows, then tails), remove feeds that are gone, and go on in the background."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._files.make_folder()
         for feed in self._feeds:
-            self._make_folders(feed)
+            self._files.make_folder(feed.name)
             self._write_window(feed)
         for feed in self._feeds:
             self.publish(feed)
+        self._also()
         wanted = {feed.name for feed in self._feeds}
-        for folder in self._folder.iterdir():
+        for folder in self._files.folder.iterdir():
             if folder.is_dir() and folder.name not in wanted:
                 shutil.rmtree(folder)
         self._thread.start()
@@ -145,6 +147,7 @@ class Publisher:
             try:
                 for feed in self._feeds:
                     self.publish(feed)
+                self._also()
             except Exception as error:  # a full or vanished tmpfs: said on /health, tried again next round
                 if not self.problem:
                     log.exception("The publisher cannot write the feeds; it goes on trying")
@@ -178,14 +181,14 @@ class Publisher:
         names, omitted = resolve(self._hub, feed.series)
         snapshot = self._hub.snapshot(names)
         body = self.encode({"to": snapshot.to}, window_series(snapshot), omitted)
-        self._replace(feed, "window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
-        self._replace(feed, "window.json", self._pad(feed, "window.json", body))
+        self._files.replace(f"{feed.name}/window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
+        self._files.replace_plain(f"{feed.name}/window.json", body)
         feed.tail_from, feed.window_to, feed.window_at = feed.window_to, snapshot.to, monotonic()
 
     def _write_tail(self, feed: Feed, snapshot: Snapshot) -> None:
         series = tail_series(snapshot)
         body = self.encode({"from": feed.tail_from, "to": snapshot.to}, series)
-        self._replace(feed, "tail.json", self._pad(feed, "tail.json", body))
+        self._files.replace_plain(f"{feed.name}/tail.json", body)
         feed.tail_to, feed.tail_at = snapshot.to, monotonic()
 
     def encode(self, bounds: Mapping[str, int], series: Sequence[Mapping[str, object]], omitted: int = 0) -> bytes:
@@ -208,38 +211,3 @@ class Publisher:
         if omitted:
             head["omitted"] = omitted
         return msgspec.json.encode({**head, "series": series})
-
-    def _pad(self, feed: Feed, file: str, body: bytes) -> bytes:
-        """Return *body* with spaces up to the size the file has: a plain file keeps its size.
-
-        Apache stats a file before it opens it; across a rename it can send new bytes under the old
-        length. It only ever grows, with slack, so that this is rare.
-        """
-        size = feed.sizes.get(file) or self._size_on_disk(feed, file)
-        if len(body) > size:
-            size = -(-len(body) * 5 // 4 // BLOCK_BYTES) * BLOCK_BYTES
-        feed.sizes[file] = size
-        return body.ljust(size)
-
-    def _size_on_disk(self, feed: Feed, file: str) -> int:
-        try:
-            return (self._folder / feed.name / file).stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _make_folders(self, feed: Feed) -> None:
-        self._staging.mkdir(parents=True, exist_ok=True)
-        (self._folder / feed.name).mkdir(parents=True, exist_ok=True)
-
-    @property
-    def _staging(self) -> Path:
-        return self._folder.parent / "staging"  # outside the served folder, on the same file system
-
-    def _replace(self, feed: Feed, file: str, body: bytes) -> None:
-        staged = self._staging / f"{feed.name}.{file}"
-        try:
-            staged.write_bytes(body)
-            staged.replace(self._folder / feed.name / file)
-        except FileNotFoundError:  # somebody has removed a folder: there in the next round
-            self._make_folders(feed)
-            raise

@@ -13,6 +13,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
+from app.files import Files
 from app.hub import Hub
 from app.journal.memory import MemoryJournal
 from app.publisher import Feed, Publisher
@@ -130,9 +131,8 @@ class Play:
     def open(self) -> None:
         self.hub = Hub(MemoryJournal(), window=self.window, max_series=10)
         self.hub.declare(SERIES)
-        self.publisher = Publisher(
-            self.hub, self.folder / "feeds", {"x": SERIES}, build="b", publish_ms=500, poll_ms=2000
-        )
+        self.files = Files(self.folder / "feeds")
+        self.publisher = Publisher(self.hub, self.files, {"x": SERIES}, build="b", publish_ms=500, poll_ms=2000)
         self.feed: Feed = self.publisher._feeds[0]
         with mock.patch.object(self.publisher, "_thread"):  # the rounds are called here, by the steps
             self.publisher.start()
@@ -163,14 +163,14 @@ class Play:
             self.check(self.readers[reader])
 
     def publish(self) -> None:
-        replace = self.publisher._replace
+        replace = self.files.replace
 
-        def replace_then_poll(feed: Feed, file: str, body: bytes) -> None:
-            replace(feed, file, body)
+        def replace_then_poll(path: str, body: bytes) -> None:
+            replace(path, body)
             if self.between and (reader := self.between.pop()) >= 0:
                 self.poll(reader, 0)
 
-        with mock.patch.object(self.publisher, "_replace", replace_then_poll):
+        with mock.patch.object(self.files, "replace", replace_then_poll):
             self.publisher.publish(self.feed)
         tail = (self.folder / "feeds/x/tail.json").read_bytes()
         if not self.tails or self.tails[-1] != tail:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app import publisher as publisher_module
+from app.files import BLOCK_BYTES, Files
 from app.hub import Hub
 from app.journal.memory import MemoryJournal
 from app.publisher import Publisher
@@ -18,7 +19,7 @@ def hub() -> Hub:
 
 
 def make_publisher(hub: Hub, folder: Path, **feeds: list[str]) -> Publisher:
-    return Publisher(hub, folder / "feeds", feeds or {"x": ["a", "b"]}, build="b", publish_ms=50, poll_ms=2000)
+    return Publisher(hub, Files(folder / "feeds"), feeds or {"x": ["a", "b"]}, build="b", publish_ms=50, poll_ms=2000)
 
 
 def read(folder: Path, file: str = "tail.json") -> Any:
@@ -63,7 +64,7 @@ def test_plain_files_are_padded_and_never_shrink_not_even_across_a_restart(hub: 
     publisher.start()
     publisher.stop()
     size = (tmp_path / "feeds/x/window.json").stat().st_size
-    assert size % publisher_module.BLOCK_BYTES == 0
+    assert size % BLOCK_BYTES == 0
     again = make_publisher(Hub(MemoryJournal(), window=100, max_series=10), tmp_path)
     again.start()
     again.stop()

@@ -93,7 +93,7 @@ class Dashboard:
     """A dashboard file as it was found: what it draws, or why it cannot.
 
     ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
-    ``drawn`` what their live sources draw, each once.
+    ``drawn`` what their live sources draw, each once, in the order of the page.
     """
 
     name: str
@@ -190,6 +190,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
     documents = {}
     drawn: dict[Drawn, None] = {}
     bokehjs = {"bokeh": True}
+    document = b""
     for theme_name, theme in themes.items():
         model = marked[0]()
         if not isinstance(model, Model):
@@ -204,7 +205,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
         dress(model, theme_name)
         # Keys keep their order: sorted, a reference would precede its definition.
-        documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
+        document = documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
     names = [name for one in dict.fromkeys(samplers) if isinstance(one, Sampler) for name in one.names]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -215,7 +216,9 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         mark.description,
         documents,
         tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
-        tuple(sorted(drawn, key=lambda one: one.series)),
+        tuple(
+            sorted(drawn, key=lambda one: (document.find(b'"series":' + msgspec.json.encode(one.series)), repr(one)))
+        ),
         tuple(dict.fromkeys(one for one in samplers if isinstance(one, Sampler))),
     )
 

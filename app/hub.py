@@ -346,14 +346,26 @@ class Hub:
             columns = window.since(0) if window else Columns((), (), ())
         return next(((t, v) for t, v in zip(columns.t[::-1], columns.v[::-1], strict=True) if not isnan(v)), None)
 
-    def list(self) -> list[Newest]:
-        """Return every series with its newest sample, by name."""
+    def names(self) -> Sequence[str]:
+        """Return the names of all series, in order."""
         with self._lock:
-            rows = [(name, window.since(window.newest - 1)) for name, window in sorted(self._windows.items())]
+            names = tuple(self._windows)
+        return sorted(names)
+
+    def list(self, names: Iterable[str] | None = None) -> list[Newest]:
+        """Return every series, or the named that are there, with its newest sample, by name."""
+        with self._lock:
+            wanted = sorted(self._windows if names is None else self._windows.keys() & names)
+            windows = [(name, self._windows[name]) for name in wanted]
+            rows = [(name, window.since(window.newest - 1)) for name, window in windows]
         return [
             Newest(name, seq[-1], t[-1], None if isnan(v[-1]) else v[-1]) if seq else Newest(name, 0, None, None)
             for name, (seq, t, v) in rows
         ]
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a series of that name."""
+        return name in self._windows
 
     def __len__(self) -> int:
         """The number of series."""

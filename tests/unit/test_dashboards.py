@@ -43,7 +43,7 @@ def test_a_file_becomes_a_dashboard_with_its_series_samplers_and_a_document_a_th
     write(tmp_path, "orders.py", GOOD.format(series="orders.waiting", title="Orders"))
     one = load(tmp_path)["orders"]
     assert (one.title, one.description, one.problem) == ("Orders", "What it shows.", "")
-    assert one.series == ("orders.waiting", "orders.waiting.area", "orders.waiting.bars")
+    assert one.series == ("orders.waiting", "orders.waiting.bars", "orders.waiting.area")  # as they are drawn
     assert [sampler.names for sampler in one.samplers] == [("orders.waiting",)]
     assert one.bokehjs == ("bokeh.min.js",)
     assert sorted(one.documents) == ["dark", "light"]

@@ -17,7 +17,17 @@ def feed(name: str, file: str) -> Response:
     one = house.dashboards.get(name)
     if one is None or not one.series or file not in FILES:
         abort(404)
-    body = (house.feeds / name / file).read_bytes()
+    return _send(f"{name}/{file}")
+
+
+@blueprint.get("/feeds/front.json")
+def front() -> Response:
+    """Send the front page's file: the same bytes and caching rule as Apache's."""
+    return _send("front.json")
+
+
+def _send(path: str) -> Response:
+    body = (current_house().feeds / path).read_bytes()
     response = Response(body, mimetype="application/json", headers={"Cache-Control": "max-age=1"})
     response.add_etag()
     response.make_conditional(request)

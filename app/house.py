@@ -12,7 +12,7 @@ from prometheus_client import Counter as PushCounter
 
 from app import vitals
 from app.assets import Assets
-from app.clock import now_ms
+from app.cards import Cards
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
 from app.errors import JournalUnusable, NotServing
@@ -22,7 +22,7 @@ from app.journal import Journal
 from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal
 from app.lock import Held, lock
-from app.publisher import Publisher, resolve
+from app.publisher import Publisher
 from app.samplers import Samplers, SamplerState
 from app.settings import Settings
 from app.themes import themes
@@ -49,6 +49,7 @@ class House:
         self.hub = Hub(self.journal, window=settings.window, max_series=settings.max_series)
         self.pushes = PushCounter("tidegauge_pushes", "Pushes, by their answer", ["url", "status"], registry=None)
         self.dashboards: dict[str, Dashboard] = {}
+        self.cards = Cards(self.hub, [], Files(self.feeds), build="", troubles_of=self.sampler_troubles)
         self.build = ""
         self.started_at = 0.0  # monotonic, s; 0.0 while not started
         self.pid = 0
@@ -116,15 +117,25 @@ class House:
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
         self.build = self._hash()
         feeds = {one.name: one.series for one in self.dashboards.values() if one.series}
+        files = Files(self.feeds)
         self.hub.declare(name for series in feeds.values() for name in series if "*" not in name)
+        self.cards = Cards(
+            self.hub,
+            self.dashboards.values(),
+            files,
+            build=self.build,
+            troubles_of=self.sampler_troubles,
+            problem_of_source=lambda: self.journal.problem,
+        )
         self._publisher = Publisher(
             self.hub,
-            Files(self.feeds),
+            files,
             feeds,
             build=self.build,
             publish_ms=settings.publish_ms,
             poll_ms=settings.poll_ms,
             problem_of_source=lambda: self.journal.problem,
+            also=self.cards.publish,
         )
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
         self._samplers.start()
@@ -148,6 +159,7 @@ class House:
     def _hash(self) -> str:
         """A hash of what an open page was made of: it reloads itself when this changes."""
         documents = [body for one in self.dashboards.values() for body in one.documents.values()]
+        documents += [repr((one.title, one.description, one.problem)).encode() for one in self.dashboards.values()]
         return hashlib.sha256(b"".join([self.assets.digest.encode(), *documents])).hexdigest()[:16]
 
     def stop(self) -> None:
@@ -209,12 +221,16 @@ class House:
         """What each sampler last did."""
         return self._samplers.states
 
-    def state(self, dashboard: Dashboard) -> dict[str, object]:
-        """Return how fresh a feed is: ``name`` (live or stale), and ``age_s`` of its newest sample, or None."""
-        newest = self.hub.newest_time(resolve(self.hub, dashboard.series)[0])
-        is_live = self._publisher is not None and self._publisher.silent_s < SILENT_S
-        age_s = None if newest is None else max(0, now_ms() - newest) // 1000
-        return {"name": "live" if is_live else "stale", "age_s": age_s}
+    @property
+    def state(self) -> str:
+        """How fresh the feeds are: "live" or "stale"."""
+        return "live" if self.publisher_silent_s < SILENT_S else "stale"
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing here is its user's own yet: no dashboard file, and no series but those of the shipped dashboards."""
+        shipped = {path.stem for path in SHIPPED.glob("*.py")}
+        return self.dashboards.keys() <= shipped and not self.cards.front.undrawn.series
 
     def encode_feed(self, bounds: dict[str, int], series: list[dict[str, object]], omitted: int) -> bytes:
         """Return a feed as JSON, as the publisher writes it; see Publisher.encode."""

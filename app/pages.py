@@ -1,13 +1,18 @@
 """The pages: the front page, the dashboards, and the tutorial's endpoint."""
 
+import msgspec
 from flask import Blueprint, Response, jsonify, render_template, request
 
+from app.cards import BOX, matches, text_of
+from app.clock import now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
 from app.guard import current_house, page, root
+from app.sparkline import duration
 
 blueprint = Blueprint("pages", __name__)
 TUTORIAL = "exponential"
+MAX_QUERY = 200  # characters
 
 
 def _dashboard(name: str) -> Dashboard:
@@ -20,10 +25,31 @@ def _dashboard(name: str) -> Dashboard:
 
 
 @blueprint.get("/")
-def front() -> str:
-    """List the dashboards, each with its state."""
+def front() -> str | Response:
+    """Send the front page: the dashboards, each with its state, and the series that nobody has drawn yet.
+
+    ``?q=`` leaves those with all of its words; with ``&format=json`` the answer is such series alone, from among
+    all, in the shape that the page's feed has them.
+    """
     house = current_house()
-    return render_template("front.html", root=root(), assets=house.assets, house=house)
+    query = request.args.get("q", "")[:MAX_QUERY].strip()
+    undrawn = house.cards.undrawn(query)
+    if request.args.get("format") == "json":
+        return Response(msgspec.json.encode(undrawn), mimetype="application/json")
+    return render_template(
+        "front.html",
+        root=root(),
+        address=f"http://localhost:{house.settings.port}{request.script_root}/",
+        assets=house.assets,
+        house=house,
+        cards={card.name: card for card in house.cards.front.cards},
+        undrawn=undrawn,
+        query=query,
+        matches=matches,
+        text_of=text_of,
+        age=lambda time: duration(max(0, now_ms() - time)),
+        box=BOX,
+    )
 
 
 @blueprint.get("/dashboard/", defaults={"name": TUTORIAL})

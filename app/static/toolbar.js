@@ -1,4 +1,4 @@
-// The buttons above the figures, and the keys that press them.
+// The buttons above the figures or the cards, and the keys that press them.
 "use strict";
 (() => {
     const element = (id) => document.getElementById(id);
@@ -134,9 +134,13 @@
             select.addEventListener("change", () => theme.choose(select.value));
         }
 
+        offerSearch(input) {
+            this.#keys.set(input.getAttribute("aria-keyshortcuts"), () => input.select());
+        }
+
         #offerFullScreen() {
             const button = element("full-screen");
-            if (!document.fullscreenEnabled) return;
+            if (!button || !document.fullscreenEnabled) return;
             button.hidden = false;
             this.#offer(button, () => {
                 const done = document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();

@@ -1,0 +1,162 @@
+"""The front page's numbers: a card for each dashboard, and the series that nobody has drawn yet.
+
+One file for the whole page, ``feeds/front.json``, written by the publisher's thread and polled by ``static/front.js``.
+What a viewer reads is worded here and nowhere else, so the page and its updates say the same.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
+
+from msgspec import Struct, json
+
+from app.clock import now_ms
+from app.dashboards import Dashboard
+from app.files import Files
+from app.hub import Hub
+from app.sparkline import Sparkline, duration, figure, sparkline
+
+FILE = "front.json"
+EVERY_S = 5.0  # shortest time between two files
+UNDRAWN = 100  # series listed, at most
+BOX = (240, 48)  # width and height of a card's sparkline, in its own units; front.html has them as its viewBox
+
+
+class Card(Struct, frozen=True):
+    """What changes of a dashboard's card.
+
+    ``newest`` is the time of its newest sample (ms since the Unix epoch; None without one), ``value`` the newest value
+    of the series that it draws first, as text; ``line``, ``area`` and ``end`` are that series' sparkline, ``label``
+    says it in words. ``troubles`` are sentences.
+    """
+
+    name: str
+    series: int
+    newest: int | None
+    value: str
+    label: str
+    line: str
+    area: str
+    end: str
+    troubles: tuple[str, ...]
+
+
+class Row(Struct, frozen=True):
+    """A series that nobody has drawn yet, its newest value as text, and that value's time."""
+
+    name: str
+    value: str
+    newest: int | None
+
+
+class Undrawn(Struct, frozen=True):
+    """The first of the series that nobody has drawn yet, by name, and how many *more* there are."""
+
+    series: tuple[Row, ...] = ()
+    more: int = 0
+
+
+class Front(Struct, frozen=True):
+    """The front page at one moment, ``time``: what the file has. ``problem``: why nothing new can be kept."""
+
+    build: str = ""
+    time: int = 0
+    poll_ms: int = int(EVERY_S * 1000)
+    problem: str = ""
+    cards: tuple[Card, ...] = ()
+    undrawn: Undrawn = Undrawn()
+
+
+def text_of(dashboard: Dashboard) -> str:
+    """Return what a dashboard is found by."""
+    return " ".join([dashboard.title, dashboard.description, dashboard.name, *dashboard.series])
+
+
+def matches(query: str, text: str) -> bool:
+    """Tell whether every word of *query* is somewhere in *text*, in whatever case; static/front.js decides alike."""
+    return all(word in text.lower() for word in query.lower().split())
+
+
+class Cards:
+    """Keeps the front page's numbers, and its file.
+
+    Args:
+        hub: where the samples come from.
+        dashboards: what the cards are for; those without a live source, and those with a problem, have no numbers.
+        files: where the file goes.
+        build: the hash that makes an open page reload itself when it changes.
+        troubles_of: asked what is wrong with a dashboard's samplers, by their names.
+        problem_of_source: asked why nothing new comes, "" if that is not so.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        dashboards: Iterable[Dashboard],
+        files: Files,
+        *,
+        build: str,
+        troubles_of: Callable[[Dashboard], Mapping[str, str]],
+        problem_of_source: Callable[[], str] = str,
+    ) -> None:
+        self._hub = hub
+        self._dashboards = [one for one in dashboards if one.series]
+        self._drawn = {name for one in self._dashboards for name in one.series}
+        self._files = files
+        self._build = build
+        self._troubles_of = troubles_of
+        self._problem_of_source = problem_of_source
+        self._written_at = -EVERY_S  # monotonic, s
+        self._lines: dict[str, tuple[int, Sparkline]] = {}  # by series, with the newest seq that each has
+        self.front = Front()  # as it was published last
+
+    def publish(self) -> None:
+        """Write the file, if the last one is old enough. Called by one thread."""
+        if monotonic() - self._written_at < EVERY_S:
+            return
+        self.front = Front(
+            build=self._build,
+            time=now_ms(),
+            problem=self._problem_of_source(),
+            cards=tuple(self._card(one) for one in self._dashboards),
+            undrawn=self.undrawn(),
+        )
+        self._files.replace_plain(FILE, json.encode(self.front))
+        self._written_at = monotonic()
+
+    def undrawn(self, query: str = "") -> Undrawn:
+        """Return the series that nobody has drawn yet and that match *query*."""
+        names = [name for name in self._hub.names() if name not in self._drawn and matches(query, name)]
+        newest = self._hub.list(names[:UNDRAWN])
+        rows = tuple(Row(one.name, figure(one.value) if one.time else "no sample yet", one.time) for one in newest)
+        return Undrawn(rows, len(names) - len(rows))
+
+    def _card(self, dashboard: Dashboard) -> Card:
+        line = self._line(dashboard.lead)
+        troubles = self._troubles_of(dashboard).items()
+        return Card(
+            name=dashboard.name,
+            series=len(dashboard.series),
+            newest=self._hub.newest_time(dashboard.series),
+            value=figure(line.newest),
+            label=describe(dashboard.lead, line),
+            line=line.line,
+            area=line.area,
+            end=line.end,
+            troubles=tuple(f"The sampler {name} is in trouble: {why}." for name, why in troubles),
+        )
+
+    def _line(self, series: str) -> Sparkline:
+        newest, line = self._lines.get(series, (0, Sparkline()))
+        if self._hub.snapshot([series], since=newest).to != newest:  # it has grown, or was deleted
+            snapshot = self._hub.snapshot([series])
+            line = sparkline(snapshot.series[0].columns, *BOX)
+            self._lines[series] = snapshot.to, line
+        return line
+
+
+def describe(series: str, line: Sparkline) -> str:
+    """Return in words what a sparkline of *series* shows."""
+    if line.newest is None:
+        return f"{series}: no value yet"
+    bounds = f"between {figure(line.low)} and {figure(line.high)}"
+    return f"{series}: newest {figure(line.newest)}, {bounds} in the last {duration(line.span_ms)}"

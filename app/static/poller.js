@@ -1,0 +1,129 @@
+// Polls one file that the server keeps fresh: one request in flight, back-off with jitter, none in a hidden tab.
+"use strict";
+(() => {
+    const TIMEOUT_MS = 8_000;
+    const BACKOFF_MS = [100, 10_000]; // first and longest wait after a failed poll
+    const STALE_MS = 15_000;
+    const OFFLINE_AFTER = 3; // failed polls in a row
+
+    // An answer that says why there is no file; its message is the state.
+    class Refusal extends Error {}
+
+    const parse = (text) => {
+        try {
+            return JSON.parse(text);
+        } catch {
+            return null;
+        }
+    };
+
+    // Fires "fresh" when the file is another than before.
+    class Poller extends EventTarget {
+        body = null; // the last whole file: an object with at least `time`, `build` and `poll_ms`
+        #url;
+        #etag = null;
+        #timer = null;
+        #polling = false;
+        #failures = 0; // polls that failed in a row
+        #refusal = null; // "signed out" or "starting", when the last answer was that
+        #clock = null; // the server's time: {server: ms since the Unix epoch, local: ms of performance.now()}
+
+        // The file at this URL, relative to the application's front page.
+        constructor(path) {
+            super();
+            this.#url = new URL(path, new URL(document.body.dataset.root, location));
+            for (const event of ["pageshow", "online"]) addEventListener(event, () => this.#wake());
+            document.addEventListener("visibilitychange", () => this.#wake());
+        }
+
+        start() {
+            this.#wake();
+        }
+
+        // The server's time, ms since the Unix epoch, by the answers' own Date; null before the first.
+        get now() {
+            return this.#clock && this.#clock.server + performance.now() - this.#clock.local;
+        }
+
+        // One of live, stale, offline, signed out, starting; null before the first answer.
+        get state() {
+            if (this.#refusal) return this.#refusal;
+            if (this.#failures >= OFFLINE_AFTER) return "offline";
+            if (!this.body || !this.now) return null;
+            return this.now - this.body.time < STALE_MS ? "live" : "stale";
+        }
+
+        #wake() {
+            clearTimeout(this.#timer);
+            if (!document.hidden && !this.#polling) this.#poll();
+        }
+
+        async #poll() {
+            this.#polling = true;
+            try {
+                const body = await this.#get();
+                this.#failures = 0;
+                this.#refusal = null;
+                if (body) this.#take(body);
+            } catch (error) {
+                this.#refusal = error instanceof Refusal ? error.message : null;
+                this.#failures += 1;
+            }
+            this.#polling = false;
+            clearTimeout(this.#timer);
+            if (!document.hidden) this.#timer = setTimeout(() => this.#wake(), this.#wait());
+        }
+
+        // Milliseconds until the next poll.
+        #wait() {
+            if (!this.#failures) return this.body?.poll_ms ?? 2000;
+            const [first, longest] = BACKOFF_MS;
+            return Math.min(longest, first * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
+        }
+
+        #take(body) {
+            this.body = body;
+            if (body.build !== document.body.dataset.build) reload(body.build);
+            this.dispatchEvent(new Event("fresh"));
+        }
+
+        // The file as an object, or null when it has not changed. Throws when there is none to be had.
+        async #get() {
+            // A file replaced while it is sent can arrive cut short: ask once more, at once.
+            for (let attempt = 1; ; attempt += 1) {
+                const answer = await fetch(this.#url, {
+                    headers: this.#etag ? {"If-None-Match": this.#etag} : {},
+                    cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS),
+                });
+                if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) throw new Refusal("signed out");
+                if (answer.status === 404) throw new Refusal("starting");
+                if (!answer.ok && answer.status !== 304) throw new Error(`status ${answer.status}`);
+                const date = Date.parse(answer.headers.get("Date"));
+                if (date) this.#clock = {server: date, local: performance.now()};
+                if (answer.status === 304) return null;
+                const body = parse(await answer.text());
+                if (body?.time && body.build) {
+                    this.#etag = answer.headers.get("ETag");
+                    return body;
+                }
+                if (attempt === 2) throw new Refusal("signed out");
+            }
+        }
+    }
+
+    // The server has another build than this page: load it anew, once a build, and not all pages at once.
+    function reload(build) {
+        if (sessionStorage.getItem("tidegauge-build") === build) return;
+        sessionStorage.setItem("tidegauge-build", build);
+        setTimeout(() => location.reload(), Math.random() * 2000);
+    }
+
+    // A length of time for people: "12 s", "5 min", "3 h".
+    function duration(ms) {
+        const s = Math.max(0, Math.floor(ms / 1000));
+        if (s < 100) return `${s} s`;
+        return s < 6000 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+    }
+
+    Object.assign(window.Tidegauge, {Poller, duration});
+})();

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import api, commands, explore, feeds, guard, health, metrics, pages
+from app import api, commands, explore, feeds, guard, health, metrics, pages, spark
 from app.house import House
 from app.push import routes as push
 from app.settings import Settings, load_settings
@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     guard.register(app)  # which requests are served, and the one shape of every error
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(spark.blueprint)
     app.register_blueprint(feeds.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(explore.blueprint)

@@ -13,6 +13,8 @@ WRONG = [
     ("GET", "/feeds/server/other.json", 404),
     ("GET", "/feeds/server/..%2f..%2fdaemon.pid", 404),
     ("GET", "/static/nothing.js", 404),
+    ("GET", "/spark/nothing.svg", 404),
+    ("GET", "/spark/process.cpu.svg?width=0", 400),
     ("GET", "/api/series?name=nothing", 404),
     ("GET", "/api/series?name=process.cpu&since=-1", 400),
     ("GET", "/api/series?name=process.cpu&since=1.5", 400),

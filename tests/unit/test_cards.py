@@ -1,0 +1,131 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import cards as cards_module
+from app.cards import Cards, matches
+from app.dashboards import Dashboard
+from app.files import Files
+from app.hub import Hub
+from app.journal.memory import MemoryJournal
+
+Make = Callable[..., Cards]
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub(MemoryJournal(), window=1000, max_series=1000)
+
+
+@pytest.fixture
+def make(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    monkeypatch.setattr(cards_module, "EVERY_S", 0)
+
+    def made(*dashboards: Dashboard, troubles: dict[str, str] | None = None, problem: str = "") -> Cards:
+        files = Files(tmp_path / "feeds")
+        files.make_folder()
+        return Cards(
+            hub, dashboards, files, build="b", troubles_of=lambda _: troubles or {}, problem_of_source=lambda: problem
+        )
+
+    return made
+
+
+ORDERS = Dashboard("orders", "Orders", series=("a", "b"), lead="b")
+
+
+def published(cards: Cards, folder: Path) -> Any:
+    cards.publish()
+    return json.loads((folder / "feeds/front.json").read_bytes())
+
+
+def test_the_file_has_a_card_for_each_dashboard_that_draws_a_series(hub: Hub, make: Make, tmp_path: Path) -> None:
+    hub.append([("a", 9000, 7.0), ("b", 1000, 1.0), ("b", 2000, None), ("b", 3000, 2.0)])
+    front = published(make(ORDERS, Dashboard("static", "Static")), tmp_path)
+    assert front["cards"] == [
+        {
+            "name": "orders",
+            "series": 2,
+            "newest": 9000,
+            "value": "2",
+            "label": "b: newest 2, between 1 and 2 in the last 2 s",
+            "line": "M3 45h0M237 3h0",
+            "area": "M3 45h0V48H3ZM237 3h0V48H237Z",
+            "end": "M237 3h0",
+            "troubles": [],
+        }
+    ]
+    assert (front["build"], front["poll_ms"], front["problem"]) == ("b", 5000, "")
+
+
+def test_what_is_wrong_is_told_in_sentences(make: Make, tmp_path: Path) -> None:
+    front = published(make(ORDERS, troubles={"till": "OSError: no till"}, problem="disk full"), tmp_path)
+    assert front["cards"][0]["troubles"] == ["The sampler till is in trouble: OSError: no till."]
+    assert front["problem"] == "disk full"
+
+
+def test_series_that_no_dashboard_draws_are_listed_with_their_newest_value(
+    hub: Hub, make: Make, tmp_path: Path
+) -> None:
+    hub.append([("a", 1000, 1.0), ("y", 1000, 1.0), ("y", 2000, 2.5), ("x", 3000, None)])
+    hub.declare(["z"])
+    assert published(make(ORDERS), tmp_path)["undrawn"] == {
+        "series": [
+            {"name": "x", "value": "no value", "newest": 3000},
+            {"name": "y", "value": "2.5", "newest": 2000},
+            {"name": "z", "value": "no sample yet", "newest": None},
+        ],
+        "more": 0,
+    }
+
+
+def test_not_more_than_a_hundred_are_listed_and_the_others_counted_and_found(hub: Hub, make: Make) -> None:
+    hub.declare(f"room.{i:03}" for i in range(250))
+    cards = make()
+    assert (len(cards.undrawn().series), cards.undrawn().more) == (100, 150)
+    found = cards.undrawn("ROOM 24")
+    assert [one.name for one in found.series] == [f"room.{i:03}" for i in (24, 124, 224, *range(240, 250))]
+    assert found.more == 0
+
+
+def test_a_line_follows_its_series_also_when_it_was_deleted_and_begins_anew(
+    hub: Hub, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = make(ORDERS)
+
+    def value() -> str:
+        cards.publish()
+        return cards.front.cards[0].value
+
+    assert value() == "no value"
+    hub.append([("b", 1000, 1.0)])
+    assert value() == "1"
+    hub.append([("b", 2000, 2.0)])
+    assert value() == "2"
+    with monkeypatch.context() as patched:  # a window that nothing has entered is not drawn anew
+        patched.setattr(cards_module, "sparkline", None)
+        assert value() == "2"
+    hub.delete(["b"])
+    assert value() == "no value"
+    hub.append([("b", 3000, 3.0)])
+    assert value() == "3"
+
+
+def test_the_file_is_not_written_more_often_than_it_is_polled(
+    hub: Hub, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = make(ORDERS)
+    first = published(cards, tmp_path)
+    monkeypatch.setattr(cards_module, "EVERY_S", 5)
+    hub.append([("b", 1000, 1.0)])
+    assert published(cards, tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("", True), ("  ", True), ("web", True), ("SHOP web", True), ("weeb", False), ("web x", False)]
+)
+def test_every_word_of_a_query_must_be_there(query: str, found: bool) -> None:
+    assert matches(query, "Web shop") is found

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from served import Served
 
@@ -43,7 +44,13 @@ class Tab:
 
     def open(self, path: str) -> None:
         self.page.goto(self.server.url + path)
-        self.page.locator("#figures canvas").first.wait_for(state="attached")  # wait_for_function needs eval
+        # wait_for_function needs eval
+        self.page.locator("#figures canvas, .card").first.wait_for(state="attached")
+
+    def violations(self) -> list[str]:
+        """What axe-core finds on the page as it is now."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
 
     def state(self) -> str:
         return str(self.page.locator("#state strong").inner_text())

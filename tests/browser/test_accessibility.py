@@ -4,14 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 Open = Callable[..., Any]
-
-
-def violations(tab: Any) -> list[str]:
-    found = Axe().run(tab.page).response["violations"]
-    return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -21,11 +15,11 @@ def test_axe_finds_nothing_on_a_dashboard(open_tab: Open, path: str, theme: str)
     tab.page.keyboard.press("?")
     tab.page.locator("#numbers summary").first.click()
     tab.page.get_by_role("img").first.wait_for()
-    assert violations(tab) == []
+    assert tab.violations() == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_the_front_page(open_tab: Open, theme: str) -> None:
     tab = open_tab("dashboard/", color_scheme=theme)
     tab.page.goto(tab.server.url)
-    assert violations(tab) == []
+    assert tab.violations() == []

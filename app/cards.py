@@ -4,6 +4,7 @@ One file for the whole page, ``feeds/front.json``, written by the publisher's th
 What a viewer reads is worded here and nowhere else, so the page and its updates say the same.
 """
 
+import gzip
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
@@ -120,7 +121,9 @@ class Cards:
             cards=tuple(self._card(one) for one in self._dashboards),
             undrawn=self.undrawn(),
         )
-        self._files.replace_plain(FILE, json.encode(self.front))
+        body = json.encode(self.front)
+        self._files.replace(f"{FILE}.gz", gzip.compress(body, compresslevel=5, mtime=0))
+        self._files.replace_plain(FILE, body)
         self._written_at = monotonic()
 
     def undrawn(self, query: str = "") -> Undrawn:

@@ -38,10 +38,15 @@ def test_a_feed_is_sent_by_apache_with_its_headers_and_a_304_when_it_is_the_same
     assert again.status == 304 or again.headers["ETag"] != tail.headers["ETag"]
 
 
-def test_window_json_is_sent_compressed_to_who_takes_it(server: Served) -> None:
-    answer = server.ask("/feeds/server/window.json", Accept_Encoding="gzip")
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert json.loads(gzip.decompress(answer.body))["series"]
+@pytest.mark.parametrize(("file", "key"), [("server/window.json", "series"), ("front.json", "cards")])
+def test_a_large_file_is_sent_compressed_to_who_takes_it(server: Served, file: str, key: str) -> None:
+    answer = server.ask(f"/feeds/{file}", Accept_Encoding="gzip")
+    assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert json.loads(gzip.decompress(answer.body))[key]
+    plain = server.ask(f"/feeds/{file}")
+    assert "Content-Encoding" not in plain.headers
+    assert plain.json[key]
 
 
 def test_a_missing_feed_is_apaches_404_and_never_pythons(server: Served) -> None:

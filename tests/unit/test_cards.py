@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,9 @@ ORDERS = Dashboard("orders", "Orders", series=("a", "b"), lead="b")
 
 def published(cards: Cards, folder: Path) -> Any:
     cards.publish()
-    return json.loads((folder / "feeds/front.json").read_bytes())
+    plain = json.loads((folder / "feeds/front.json").read_bytes())
+    assert json.loads(gzip.decompress((folder / "feeds/front.json.gz").read_bytes())) == plain
+    return plain
 
 
 def test_the_file_has_a_card_for_each_dashboard_that_draws_a_series(hub: Hub, make: Make, tmp_path: Path) -> None:

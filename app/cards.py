@@ -8,32 +8,39 @@ import gzip
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
+import numpy as np
 from msgspec import Struct, json
 
 from app.clock import now_ms
 from app.dashboards import Dashboard
 from app.files import Files
+from app.history import rate
 from app.hub import Hub
+from app.publisher import resolve
+from app.series import Columns
 from app.sparkline import Sparkline, duration, figure, sparkline
 
 FILE = "front.json"
 EVERY_S = 5.0  # shortest time between two files
 UNDRAWN = 100  # series listed, at most
+BANDS = {"": "", "warn": "warning", "bad": "bad"}  # as they are called
 BOX = (240, 48)  # width and height of a card's sparkline, in its own units; front.html has them as its viewBox
 
 
 class Card(Struct, frozen=True):
     """What changes of a dashboard's card.
 
-    ``newest`` is the time of its newest sample (ms since the Unix epoch; None without one), ``value`` the newest value
-    of the series that it draws first, as text; ``line``, ``area`` and ``end`` are that series' sparkline, ``label``
-    says it in words. ``troubles`` are sentences.
+    ``newest`` is the time of its newest sample (ms since the Unix epoch; None without one). ``lead`` is the series that
+    it draws first, ``value`` that one's newest value as text, ``band`` what it means: "warning", "bad" or "".
+    ``line``, ``area`` and ``end`` are that series' sparkline, ``label`` says it in words. ``troubles`` are sentences.
     """
 
     name: str
     series: int
     newest: int | None
+    lead: str
     value: str
+    band: str
     label: str
     line: str
     area: str
@@ -101,13 +108,12 @@ class Cards:
     ) -> None:
         self._hub = hub
         self._dashboards = [one for one in dashboards if one.series]
-        self._drawn = {name for one in self._dashboards for name in one.series}
         self._files = files
         self._build = build
         self._troubles_of = troubles_of
         self._problem_of_source = problem_of_source
         self._written_at = -EVERY_S  # monotonic, s
-        self._lines: dict[str, tuple[int, Sparkline]] = {}  # by series, with the newest seq that each has
+        self._lines: dict[tuple[str, float | None], tuple[int, Sparkline]] = {}  # with the newest seq that each has
         self.front = Front()  # as it was published last
 
     def publish(self) -> None:
@@ -128,38 +134,60 @@ class Cards:
 
     def undrawn(self, query: str = "") -> Undrawn:
         """Return the series that nobody has drawn yet and that match *query*."""
-        names = [name for name in self._hub.names() if name not in self._drawn and matches(query, name)]
-        newest = self._hub.list(names[:UNDRAWN])
-        rows = tuple(Row(one.name, figure(one.value) if one.time else "no sample yet", one.time) for one in newest)
-        return Undrawn(rows, len(names) - len(rows))
+        drawn = {name for one in self._dashboards for series in one.series for name in self._hub.matching(series)}
+        names = [name for name in self._hub.names() if name not in drawn and matches(query, name)]
+        rows = [
+            Row(
+                one.name, figure(one.value, self._unit(one.name)) if one.time is not None else "no sample yet", one.time
+            )
+            for one in self._hub.list(names[:UNDRAWN])
+        ]
+        return Undrawn(tuple(rows), len(names) - len(rows))
+
+    def _unit(self, series: str) -> str:
+        return self._hub.units.get(series, "")
 
     def _card(self, dashboard: Dashboard) -> Card:
-        line = self._line(dashboard.lead)
+        names, _ = resolve(self._hub, dashboard.series)
+        first = dashboard.drawn[0]
+        lead = next(iter(self._hub.matching(first.series)), first.series)
+        unit = first.unit or ("" if first.rate_s else self._unit(lead))
+        line = self._line(lead, first.rate_s)
         troubles = self._troubles_of(dashboard).items()
         return Card(
             name=dashboard.name,
-            series=len(dashboard.series),
-            newest=self._hub.newest_time(dashboard.series),
-            value=figure(line.newest),
-            label=describe(dashboard.lead, line),
+            series=len(names),
+            newest=self._hub.newest_time(names),
+            lead=lead,
+            value=figure(line.newest, unit),
+            band=BANDS[first.band(line.newest)],
+            label=describe(lead, line, unit),
             line=line.line,
             area=line.area,
             end=line.end,
             troubles=tuple(f"The sampler {name} is in trouble: {why}." for name, why in troubles),
         )
 
-    def _line(self, series: str) -> Sparkline:
-        newest, line = self._lines.get(series, (0, Sparkline()))
+    def _line(self, series: str, rate_s: float | None) -> Sparkline:
+        newest, line = self._lines.get((series, rate_s), (0, Sparkline()))
         if self._hub.snapshot([series], since=newest).to != newest:  # it has grown, or was deleted
             snapshot = self._hub.snapshot([series])
-            line = sparkline(snapshot.series[0].columns, *BOX)
-            self._lines[series] = snapshot.to, line
+            columns = snapshot.series[0].columns
+            line = sparkline(columns if rate_s is None else as_rate(columns, rate_s), *BOX)
+            self._lines[series, rate_s] = snapshot.to, line
         return line
 
 
-def describe(series: str, line: Sparkline) -> str:
+def as_rate(columns: Columns, rate_s: float) -> Columns:
+    """Return how much a count has grown in *rate_s* seconds, at the time of each sample but the first."""
+    _, t, v = columns.by_time()
+    times, values = rate(np.array(t, np.float64), np.array(v, np.float64), rate_s)
+    return Columns(range(len(times)), times.astype(int).tolist(), values.tolist())
+
+
+def describe(series: str, line: Sparkline, unit: str = "") -> str:
     """Return in words what a sparkline of *series* shows."""
     if line.newest is None:
         return f"{series}: no value yet"
-    bounds = f"between {figure(line.low)} and {figure(line.high)}"
-    return f"{series}: newest {figure(line.newest)}, {bounds} in the last {duration(line.span_ms)}"
+    bounds = f"between {figure(line.low, unit)} and {figure(line.high, unit)}"
+    return f"{series}: newest {figure(line.newest, unit)}, {bounds} in the last {duration(line.span_ms)}"

@@ -36,14 +36,15 @@ def image(name: str) -> Response:
         raise BadParameter("value", with_value, "0 or 1")
     columns = house.hub.snapshot([name]).series[0].columns.by_time()
     newest = next((value for value in reversed(columns.v) if not isnan(value)), None)
-    text = figure(newest) if with_value == "1" else ""
+    unit = house.hub.units.get(name, "")
+    text = figure(newest, unit) if with_value == "1" else ""
     text_size = min(height * 0.45, 20, width / 2 / max(1, len(text) * LETTER))
     line_width = width - (round(len(text) * text_size * LETTER + 6) if text else 0)
     line = sparkline(columns, line_width, height, points=max(2, line_width // 3))
     svg = render_template(
         "spark.svg",
         name=name,
-        described=describe(name, line),
+        described=describe(name, line, unit),
         line=line,
         text=text,
         text_size=round(text_size, 1),

@@ -9,6 +9,7 @@ import pytest
 from app import cards as cards_module
 from app.cards import Cards, matches
 from app.dashboards import Dashboard
+from app.drawn import Drawn
 from app.files import Files
 from app.hub import Hub
 from app.journal.memory import MemoryJournal
@@ -35,7 +36,7 @@ def make(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return made
 
 
-ORDERS = Dashboard("orders", "Orders", series=("a", "b"), lead="b")
+ORDERS = Dashboard("orders", "Orders", drawn=(Drawn("b"), Drawn("a")))
 
 
 def published(cards: Cards, folder: Path) -> Any:
@@ -53,7 +54,9 @@ def test_the_file_has_a_card_for_each_dashboard_that_draws_a_series(hub: Hub, ma
             "name": "orders",
             "series": 2,
             "newest": 9000,
+            "lead": "b",
             "value": "2",
+            "band": "",
             "label": "b: newest 2, between 1 and 2 in the last 2 s",
             "line": "M3 45h0M237 3h0",
             "area": "M3 45h0V48H3ZM237 3h0V48H237Z",
@@ -62,6 +65,42 @@ def test_the_file_has_a_card_for_each_dashboard_that_draws_a_series(hub: Hub, ma
         }
     ]
     assert (front["build"], front["poll_ms"], front["problem"]) == ("b", 5000, "")
+
+
+def test_a_card_has_unit_and_band_of_what_is_drawn_first(hub: Hub, make: Make) -> None:
+    cards = make(Dashboard("cpu", "CPU", drawn=(Drawn("b", unit="%", warn=80, bad=95),)))
+    for value, band in ((10, ""), (80, "warning"), (95, "bad")):
+        hub.append([("b", None, value)])
+        cards.publish()
+        card = cards.front.cards[0]
+        assert (card.value, card.band) == (f"{value}\u202f%", band)
+
+
+def test_a_unit_that_an_agent_names_is_shown(hub: Hub, make: Make) -> None:
+    hub.append([("b", 1000, 1.5), ("x", 1000, 2.5)])
+    hub.note_units({"b": "s", "x": "ms"})
+    cards = make(ORDERS)
+    cards.publish()
+    assert cards.front.cards[0].label == "b: newest 1.5\u202fs, between 1.5\u202fs and 1.5\u202fs in the last 0 s"
+    assert cards.front.undrawn.series[0].value == "2.5\u202fms"
+
+
+def test_of_a_pattern_the_first_series_is_shown_and_none_of_them_is_undrawn(hub: Hub, make: Make) -> None:
+    cards = make(Dashboard("hosts", "Hosts", drawn=(Drawn("cpu{host=*}"),)))
+    cards.publish()
+    assert (cards.front.cards[0].lead, cards.front.cards[0].series) == ("cpu{host=*}", 0)
+    hub.append([("cpu{host=web2}", 1000, 2.0), ("cpu{host=web1}", 1000, 1.0), ("memory", 1000, 1.0)])
+    cards.publish()
+    card = cards.front.cards[0]
+    assert (card.lead, card.value, card.series) == ("cpu{host=web1}", "1", 2)
+    assert [one.name for one in cards.front.undrawn.series] == ["memory"]
+
+
+def test_a_count_that_is_drawn_as_a_rate_is_one_on_its_card(hub: Hub, make: Make) -> None:
+    hub.append([("b", 1000, 100.0), ("b", 3000, 104.0), ("b", 4000, 110.0)])
+    cards = make(Dashboard("net", "Net", drawn=(Drawn("b", rate_s=1),)))
+    cards.publish()
+    assert cards.front.cards[0].label == "b: newest 6, between 2 and 6 in the last 1 s"
 
 
 def test_what_is_wrong_is_told_in_sentences(make: Make, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def test_cards_and_series_are_live_from_one_feed(open_tab: Open, server: Served,
     assert link == HOSTILE
     feeds = {url.partition("/feeds/")[2] for url in tab.urls if "/feeds/" in url}
     assert feeds == {"front.json"}
+    row(tab, HOSTILE).locator("a").click()  # one click from a plot
+    tab.page.locator("#figures canvas").first.wait_for(state="attached")
     assert tab.complaints == []
 
 

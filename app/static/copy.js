@@ -21,7 +21,7 @@
         button.addEventListener("click", async () => {
             const said = await copy(command.querySelector("code"));
             button.textContent = said;
-            status.textContent = said === "Copied" ? "The command is in the clipboard." : `The command is selected: press ${keys} to copy it.`;
+            status.textContent = said === "Copied" ? "It is in the clipboard." : `It is selected: press ${keys} to copy it.`;
             clearTimeout(timer);
             timer = setTimeout(() => {
                 button.textContent = "Copy";

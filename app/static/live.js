@@ -4,10 +4,7 @@
 //   Feed    polls one feed and hands its samples to the sources (source.js)
 "use strict";
 (() => {
-    const TIMEOUT_MS = 8_000;
-    const BACKOFF_MS = [100, 10_000]; // first and longest wait after a failed poll
-    const STALE_MS = 15_000;
-    const OFFLINE_AFTER = 3; // failed polls in a row
+    const {Poller} = Tidegauge;
     const APPENDED = 1_000; // samples of a series after a history, which is then thinned anew
 
     // null is a gap; BokehJS would draw it as 0.
@@ -77,15 +74,13 @@
     }
 
     // Fires "series" when there are other series, before the sources have their samples, and "fresh" when they have.
-    class Feed extends EventTarget {
+    class Feed extends Poller {
         static #feeds = new Map();
 
         // The feed at this URL, relative to the application's front page: "feeds/server/" or "api/feed?series=a".
         static at(path) {
-            const root = new URL(document.body.dataset.root, location);
-            const url = new URL(path, root).href;
-            if (!Feed.#feeds.has(url)) Feed.#feeds.set(url, new Feed(url, new URL(document.body.dataset.history, root).href));
-            return Feed.#feeds.get(url);
+            if (!Feed.#feeds.has(path)) Feed.#feeds.set(path, new Feed(path));
+            return Feed.#feeds.get(path);
         }
 
         static get all() {
@@ -93,32 +88,19 @@
         }
 
         reader = new Reader();
-        #url;
-        #historyUrl;
+        #path;
         #history = null;
         #appended = 0; // samples of one series, after a history
         #sources = new Set();
         #columns = new Map(); // of the last window, until samples were appended after it
         #lacking = false; // a source came too late for those, or they must be loaded anew
-        #etag = null;
-        #timer = null;
-        #started = false;
-        #polling = false;
-        #paused = false;
         #known = 0; // how many series the page was told of
         #omitted = 0;
-        #failures = 0; // polls that failed in a row
-        #refusal = null; // "signed out" or "starting", when the last answer was that
-        #tail = null;
-        #clock = null; // the server's time: {server: ms since the Unix epoch, local: ms of performance.now()}
 
-        constructor(url, historyUrl) {
-            super();
-            this.#url = url;
-            this.#historyUrl = historyUrl;
-            document.addEventListener("visibilitychange", () => this.#wake());
-            addEventListener("pageshow", () => this.#wake());
-            addEventListener("online", () => this.#wake());
+        constructor(path) {
+            super(path);
+            this.#path = this.url;
+            this.#aim();
         }
 
         add(source) {
@@ -137,14 +119,10 @@
             this.#history = history;
             try {
                 this.#columns = this.reader.replace(await this.#load());
+                this.#aim();
             } catch {
                 // The first poll meets the same and says so.
             }
-        }
-
-        start() {
-            this.#started = true;
-            this.#wake();
         }
 
         // What is shown instead of the window: {span_s}, up to now, or {from, to} in ms since the Unix epoch; null: nothing.
@@ -156,7 +134,9 @@
             this.#history = history;
             try {
                 const window = await this.#load();
-                if (this.#history === history) this.#replace(window);
+                if (this.#history !== history) return; // another was chosen meanwhile
+                this.#replace(window);
+                this.#aim();
             } catch {
                 this.#lacking = true; // the next poll tries it again, and says so
             }
@@ -171,76 +151,41 @@
             return this.#omitted;
         }
 
-        get paused() {
-            return this.#paused;
-        }
-
-        // While paused nothing is asked for and the sources stand still; then they catch up by the cursor.
-        set paused(paused) {
-            this.#paused = paused;
-            this.#wake();
-        }
-
         // Why nothing new comes, as the server says; undefined while it does.
         get problem() {
-            return this.#tail?.problem;
+            return this.body?.problem;
         }
 
-        // {name, sampleAge}: one of live, paused, stale, offline, signed out, starting; and the age of the newest sample in ms.
+        // One of live, paused, history, stale, offline, signed out, starting.
         get state() {
-            const now = this.#clock && this.#clock.server + performance.now() - this.#clock.local;
+            if (this.paused) return "paused";
+            if (this.#history?.to) return "history";
+            return super.state ?? "starting";
+        }
+
+        // Of the newest sample, in ms; null without one.
+        get sampleAge() {
             const newest = this.reader.newestTime;
-            const sampleAge = now && newest !== undefined ? Math.max(0, now - newest) : null;
-            let name = "starting";
-            if (this.#paused) name = "paused";
-            else if (this.#history?.to) name = "history";
-            else if (this.#refusal) name = this.#refusal;
-            else if (this.#failures >= OFFLINE_AFTER) name = "offline";
-            else if (this.#tail && now) name = now - this.#tail.time < STALE_MS ? "live" : "stale";
-            return {name, sampleAge};
+            return this.now && newest !== undefined ? Math.max(0, this.now - newest) : null;
         }
 
-        #wake() {
-            clearTimeout(this.#timer);
-            if (this.#started && !document.hidden && !this.#polling && !this.#paused) this.#poll();
+        async take(tail) {
+            this.body = tail;
+            this.checkBuild();
+            await this.#follow(tail);
+            this.#aim();
         }
 
-        async #poll() {
-            this.#polling = true;
-            try {
-                const tail = await this.#get(this.#tailUrl, true);
-                if (tail) await this.#take(tail);
-                this.#failures = 0;
-                this.#refusal = null;
-            } catch (error) {
-                this.#refusal = error instanceof Refusal ? error.message : null;
-                this.#failures += 1;
-            }
-            this.#polling = false;
-            clearTimeout(this.#timer);
-            if (!document.hidden && !this.#paused) this.#timer = setTimeout(() => this.#wake(), this.#wait());
-        }
-
-        // Milliseconds until the next poll.
-        #wait() {
-            if (!this.#failures) return this.#tail?.poll_ms ?? 2000;
-            const [first, longest] = BACKOFF_MS;
-            return Math.min(longest, first * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
-        }
-
-        async #take(tail) {
-            if (this.#paused) return this.#forget();
-            this.#tail = tail;
-            if (tail.build !== document.body.dataset.build) reload(tail.build);
+        async #follow(tail) {
             const fresh = this.#lacking ? "window" : this.reader.take(tail);
             if (fresh === "old") return;
             if (fresh === "window") {
                 const history = this.#history;
                 const window = await this.#load();
                 if (window.epoch !== tail.epoch) return; // written after it: the next poll has both
-                if (this.#paused || this.#history !== history) return this.#forget();
+                if (this.paused || this.#history !== history) return this.forget();
                 this.#replace(window);
-                if (this.reader.cursor >= tail.from) await this.#take(tail); // what came after that window
+                if (this.reader.cursor >= tail.from) await this.#follow(tail); // what came after that window
                 return;
             }
             if (this.#history?.to || !fresh.size) return;
@@ -270,68 +215,25 @@
         }
 
         async #load() {
-            let url = this.#isFile ? `${this.#url}window.json` : this.#url;
-            if (this.#history) url = `${this.#historyUrl}&${new URLSearchParams({...this.#history, columns: Math.ceil(innerWidth)})}`;
-            const window = await this.#get(url);
+            let url = this.#isFile ? `${this.#path}window.json` : this.#path;
+            if (this.#history) {
+                const asked = new URLSearchParams({...this.#history, columns: Math.ceil(innerWidth)});
+                url = `${Poller.resolve(document.body.dataset.history).href}&${asked}`;
+            }
+            const window = await this.get(url);
             this.#omitted = window.omitted ?? 0;
             this.#appended = 0;
             return window;
         }
 
         get #isFile() {
-            return this.#url.endsWith("/");
+            return this.#path.endsWith("/");
         }
 
-        get #tailUrl() {
-            return this.#isFile ? `${this.#url}tail.json` : `${this.#url}&since=${Math.max(0, this.reader.cursor)}`;
+        // Poll what follows the cursor: a file has more, and is the same for all.
+        #aim() {
+            this.url = this.#isFile ? `${this.#path}tail.json` : `${this.#path}&since=${Math.max(0, this.reader.cursor)}`;
         }
-
-        // An answer that came while paused is not taken: the next poll must not hear that it is unchanged.
-        #forget() {
-            this.#etag = null;
-        }
-
-        // What is at a URL of this feed, or null when it has not changed. Throws when there is none to be had.
-        async #get(url, polls = false) {
-            // A file replaced while it is sent can arrive cut short: ask once more, at once.
-            for (let attempt = 1; ; attempt += 1) {
-                const headers = polls && this.#etag ? {"If-None-Match": this.#etag} : {};
-                const answer = await fetch(url, {
-                    headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS),
-                });
-                if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) throw new Refusal("signed out");
-                if (answer.status === 404) throw new Refusal("starting");
-                if (!answer.ok && answer.status !== 304) throw new Error(`status ${answer.status}`);
-                const date = Date.parse(answer.headers.get("Date"));
-                if (date) this.#clock = {server: date, local: performance.now()};
-                if (answer.status === 304) return null;
-                const text = await answer.text(); // cut short or too late: a failed poll
-                const body = whole(text);
-                if (body?.epoch && Array.isArray(body.series)) {
-                    if (polls) this.#etag = answer.headers.get("ETag");
-                    return body;
-                }
-                if (attempt === 2) throw new Refusal("signed out");
-            }
-        }
-    }
-
-    const whole = (text) => {
-        try {
-            return JSON.parse(text);
-        } catch {
-            return null;
-        }
-    };
-
-    // An answer that says why there is no feed; its message is the state.
-    class Refusal extends Error {}
-
-    // The server has other documents or scripts than this page: load it anew, once a build, and not all pages at once.
-    function reload(build) {
-        if (sessionStorage.getItem("tidegauge-build") === build) return;
-        sessionStorage.setItem("tidegauge-build", build);
-        setTimeout(() => location.reload(), Math.random() * 2000);
     }
 
     Object.assign(window.Tidegauge, {Feed, Reader, key});

@@ -5,20 +5,14 @@
     const element = document.getElementById("figures");
     const state = document.getElementById("state");
 
-    const age = (ms) => {
-        const s = Math.floor(ms / 1000);
-        if (s < 100) return `${s} s`;
-        return s < 6000 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
-    };
-
     function say(feed, units) {
-        const {name, sampleAge} = feed.state;
+        const {state: name, sampleAge} = feed;
         if (state.dataset.state !== name) {
             state.dataset.state = name;
             state.querySelector("strong").textContent = name; // announced, as the age is not
         }
         if (name === "history") state.querySelector("span").textContent = "a span of the past";
-        else state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${age(sampleAge)} old`;
+        else state.querySelector("span").textContent = sampleAge === null ? "no sample yet" : `newest sample ${Tidegauge.duration(sampleAge)} old`;
         const {band, titles} = units.crossed;
         const bands = document.getElementById("bands");
         const told = band && `${band === "bad" ? "bad" : "warning"}: ${titles.join(", ")}`;
@@ -78,8 +72,5 @@
         if (state) state.dataset.state = state.querySelector("strong").textContent = "offline";
     }
 
-    for (const button of document.querySelectorAll("[data-copy]")) {
-        button.addEventListener("click", () => Tidegauge.copy(document.getElementById(button.dataset.copy).textContent, button));
-    }
     if (documentUrl) open().catch(fail);
 })();

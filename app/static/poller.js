@@ -1,4 +1,4 @@
-// Polls one file that the server keeps fresh: one request in flight, back-off with jitter, none in a hidden tab.
+// Polls what the server keeps fresh: one request in flight, back-off with jitter, none in a hidden tab.
 "use strict";
 (() => {
     const TIMEOUT_MS = 8_000;
@@ -17,26 +17,43 @@
         }
     };
 
-    // Fires "fresh" when the file is another than before.
+    // Fires "fresh" when what is polled is another than before.
     class Poller extends EventTarget {
-        body = null; // the last whole file: an object with at least `time`, `build` and `poll_ms`
-        #url;
+        body = null; // the last whole answer: an object with at least `time`, `build` and `poll_ms`
+        url; // what is polled
         #etag = null;
         #timer = null;
+        #started = false;
         #polling = false;
+        #paused = false;
         #failures = 0; // polls that failed in a row
         #refusal = null; // "signed out" or "starting", when the last answer was that
         #clock = null; // the server's time: {server: ms since the Unix epoch, local: ms of performance.now()}
 
-        // The file at this URL, relative to the application's front page.
+        // What is at this URL, relative to the application's front page.
         constructor(path) {
             super();
-            this.#url = new URL(path, new URL(document.body.dataset.root, location));
+            this.url = Poller.resolve(path).href;
             for (const event of ["pageshow", "online"]) addEventListener(event, () => this.#wake());
             document.addEventListener("visibilitychange", () => this.#wake());
         }
 
+        static resolve(path) {
+            return new URL(path, new URL(document.body.dataset.root, location));
+        }
+
         start() {
+            this.#started = true;
+            this.#wake();
+        }
+
+        get paused() {
+            return this.#paused;
+        }
+
+        // While paused nothing is asked for.
+        set paused(paused) {
+            this.#paused = paused;
             this.#wake();
         }
 
@@ -55,23 +72,24 @@
 
         #wake() {
             clearTimeout(this.#timer);
-            if (!document.hidden && !this.#polling) this.#poll();
+            if (this.#started && !document.hidden && !this.#polling && !this.#paused) this.#poll();
         }
 
         async #poll() {
             this.#polling = true;
             try {
-                const body = await this.#get();
+                const body = await this.get(this.url, true);
+                if (body && this.#paused) this.forget();
+                else if (body) await this.take(body);
                 this.#failures = 0;
                 this.#refusal = null;
-                if (body) this.#take(body);
             } catch (error) {
                 this.#refusal = error instanceof Refusal ? error.message : null;
                 this.#failures += 1;
             }
             this.#polling = false;
             clearTimeout(this.#timer);
-            if (!document.hidden) this.#timer = setTimeout(() => this.#wake(), this.#wait());
+            if (!document.hidden && !this.#paused) this.#timer = setTimeout(() => this.#wake(), this.#wait());
         }
 
         // Milliseconds until the next poll.
@@ -81,18 +99,28 @@
             return Math.min(longest, first * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
         }
 
-        #take(body) {
+        // An answer came that is another than the one before.
+        async take(body) {
             this.body = body;
-            if (body.build !== document.body.dataset.build) reload(body.build);
+            this.checkBuild();
             this.dispatchEvent(new Event("fresh"));
         }
 
-        // The file as an object, or null when it has not changed. Throws when there is none to be had.
-        async #get() {
+        checkBuild() {
+            if (this.body.build !== document.body.dataset.build) reload(this.body.build);
+        }
+
+        // An answer was not taken: the next poll must not hear that it is unchanged.
+        forget() {
+            this.#etag = null;
+        }
+
+        // What is at a URL as an object, or null when it has not changed since the last poll. Throws when there is none to be had.
+        async get(url, polls = false) {
             // A file replaced while it is sent can arrive cut short: ask once more, at once.
             for (let attempt = 1; ; attempt += 1) {
-                const answer = await fetch(this.#url, {
-                    headers: this.#etag ? {"If-None-Match": this.#etag} : {},
+                const answer = await fetch(url, {
+                    headers: polls && this.#etag ? {"If-None-Match": this.#etag} : {},
                     cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS),
                 });
                 if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) throw new Refusal("signed out");
@@ -101,9 +129,9 @@
                 const date = Date.parse(answer.headers.get("Date"));
                 if (date) this.#clock = {server: date, local: performance.now()};
                 if (answer.status === 304) return null;
-                const body = parse(await answer.text());
+                const body = parse(await answer.text()); // cut short or too late: a failed poll
                 if (body?.time && body.build) {
-                    this.#etag = answer.headers.get("ETag");
+                    if (polls) this.#etag = answer.headers.get("ETag");
                     return body;
                 }
                 if (attempt === 2) throw new Refusal("signed out");

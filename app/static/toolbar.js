@@ -18,18 +18,6 @@
     const iso = (ms) => new Date(Math.round(ms)).toISOString();
     const between = (from, to) => address({from: iso(from), to: iso(to)});
 
-    // Copy a text, and say so on its button. Where the clipboard is refused (no HTTPS) it is shown, to be copied by hand.
-    async function copy(text, button) {
-        const label = button.textContent;
-        try {
-            await navigator.clipboard.writeText(text);
-            button.textContent = "Copied";
-        } catch {
-            prompt("Copy this:", text);
-        }
-        setTimeout(() => { button.textContent = label; }, 2_000);
-    }
-
     class Toolbar {
         #keys = new Map(); // key -> what it does
 
@@ -100,6 +88,7 @@
             const {clock} = Tidegauge;
             this.#offerMenu(menu, () => {
                 for (const [i, name] of ["from", "to"].entries()) form.elements[name].value = clock.format(timeline.shown[i]).replace(" ", "T");
+                menu.querySelector("code").textContent = between(...timeline.shown).href;
                 form.elements.from.focus();
             });
             form.addEventListener("submit", (event) => {
@@ -112,8 +101,6 @@
                 menu.open = false;
                 menu.querySelector("summary").focus();
             });
-            const link = element("link");
-            link.addEventListener("click", () => copy(between(...timeline.shown).href, link));
         }
 
         // Nothing to choose without a time axis, or for who lives in UTC.
@@ -152,5 +139,5 @@
         }
     }
 
-    Object.assign(window.Tidegauge, {Toolbar, copy});
+    Object.assign(window.Tidegauge, {Toolbar});
 })();

@@ -63,8 +63,8 @@ def test_the_dashboard_file_is_copied_by_its_button(open_tab: Open, server: Serv
     push(server, "explored.a", 1)
     tab = open_tab("explore/?series=explored.a&glyph=step", permissions=["clipboard-read", "clipboard-write"])
     tab.page.get_by_text("Copy as dashboard file").click()
-    tab.page.get_by_role("button", name="Copy", exact=True).click()
-    until(eventually, tab, lambda: tab.page.get_by_role("button", name="Copied").count() == 1)
+    tab.page.get_by_role("button", name="Copy: dashboard file").click()
+    until(eventually, tab, lambda: tab.page.get_by_text("is in the clipboard").count() == 1)
     assert "plot.step('t', 'v', source=live('explored.a')" in tab.page.evaluate("navigator.clipboard.readText()")
 
 

@@ -18,8 +18,8 @@ from app.errors import PUSH_CURE, PUSH_REFUSED, HostRefused, NotAllowed, Tidegau
 from app.house import House
 from app.settings import Token
 
-# Sent where Apache does not set it (the development server), and on pages, which need a style nonce.
 TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types bokehjs"
+# Sent where Apache does not set it (the development server), and on pages, which need their styles.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{style}; connect-src 'self'; img-src 'self' data: blob:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " + TRUSTED_TYPES
@@ -130,9 +130,11 @@ def _finish(response: Response) -> Response:
         response.set_data(b"")
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Tidegauge push"'
-    response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")
+    if "mod_wsgi.version" not in request.environ or response.mimetype == "text/html":
+        # Apache sets both itself, but for a page's policy (apache/tidegauge.conf): a push costs 8 us less without them.
+        response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 

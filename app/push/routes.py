@@ -115,7 +115,7 @@ def query() -> Response:
 def _body() -> bytes:
     """Return the request's body, decompressed."""
     body = _read()
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in {"gzip", "x-gzip"}:
         body = _gunzip(body)
     elif encoding not in {"", "identity"}:

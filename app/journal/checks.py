@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import nan
+from struct import Struct
 
 import apsw
 import numpy as np
@@ -16,6 +18,10 @@ Columns = tuple[Int, Int, Int, Float]  # seq, series by id, time, value
 
 # The finalizer of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+
+
+_DOUBLE, _UINT64 = Struct("=d"), Struct("=Q")
+_MASK = 2**64 - 1
 
 
 def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -54,6 +60,23 @@ def checksums(seq: Int, series: Int, time: Int, value: Float, ends: Int) -> Int:
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
     result: Int = (sums[ends] - sums[starts]).view(np.int64)
     return result
+
+
+def checksum(rows: Iterable[tuple[int, int, int, float | None]]) -> int:
+    """Return the checksum of one batch, equal to that of ``checksums``; it is faster for few rows.
+
+    Args:
+        rows: (seq, series id, time, value or None for a gap).
+    """
+    total = 0
+    for seq, series, time, value in rows:
+        bits = 0
+        for column in (*_UINT64.unpack(_DOUBLE.pack(nan if value is None else value + 0.0)), time, series, seq):
+            bits ^= column & _MASK
+            for shift, factor in _ROUNDS:
+                bits = (bits ^ (bits >> shift)) * factor & _MASK
+        total += bits
+    return (total + 2**63) % 2**64 - 2**63
 
 
 def damaged(

@@ -15,17 +15,22 @@ from threading import Thread
 import apsw
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import CursorGone, JournalUnusable, JournalUnwritable, UnknownSeries
 from app.hub import Hub
 from app.journal import Stamped
-from app.journal.checks import as_columns, checksums
+from app.journal.checks import as_columns, checksum, checksums
 from app.journal.mark import STEP
 from app.journal.recovery import recover
 from app.journal.sqlite import Retention, SqliteJournal
 
 Eventually = Callable[..., None]
 PAGE = 4096  # bytes
+NUMBERS = st.integers(0, 2**53 - 1)
+TIMES = st.integers(-(2**53) + 1, 2**53 - 1)
+VALUES = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 @contextmanager
@@ -502,6 +507,12 @@ def test_checksums_tell_every_kind_of_change() -> None:
         (1, 1, 1000, math.inf),
     ):
         assert [before] != list(checksums(*as_columns([changed, *rows[1:]]), ends))
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, TIMES, VALUES), max_size=5))
+def test_a_checksum_is_the_same_with_arrays_and_without(rows: list[tuple[int, int, int, float | None]]) -> None:
+    columns = as_columns((seq, number, at, math.inf if value is None else value) for seq, number, at, value in rows)
+    assert [checksum(rows)] == checksums(*columns, np.array([len(rows)])).tolist()
 
 
 @pytest.mark.parametrize("version", [1])

@@ -53,7 +53,7 @@ def is_accepted_host(host: str, accepted: frozenset[str]) -> bool:
 
 def pusher() -> Token:
     """Return the push token that this request brings, or raise NotAllowed."""
-    given = SCHEME.fullmatch(request.headers.get("Authorization", ""))
+    given = SCHEME.fullmatch(request.environ.get("HTTP_AUTHORIZATION", ""))
     secret = given[2] if given else ""
     if given and given[1].lower() == "basic":
         try:
@@ -113,13 +113,13 @@ def register(app: Flask) -> None:
 
 
 def _check_request() -> Response | None:
-    house = current_house()
-    if not is_accepted_host(request.environ.get("HTTP_HOST") or request.host, house.settings.accepted_hosts):
+    house, environ = current_house(), request.environ
+    if not is_accepted_host(environ.get("HTTP_HOST") or request.host, house.settings.accepted_hosts):
         raise HostRefused
     if request.path != LIVENESS:
-        house.check_serving(multiprocess=request.is_multiprocess)
-    if not request.environ.get("PATH_INFO"):  # the prefix itself, without its slash
-        return Response(status=308, headers={"Location": request.environ["SCRIPT_NAME"].rsplit("/", 1)[-1] + "/"})
+        house.check_serving(multiprocess=environ["wsgi.multiprocess"])
+    if not environ.get("PATH_INFO"):  # the prefix itself, without its slash
+        return Response(status=308, headers={"Location": environ["SCRIPT_NAME"].rsplit("/", 1)[-1] + "/"})
     return None
 
 

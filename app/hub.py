@@ -17,6 +17,7 @@ from app.journal import History, Journal, Reading, Row, Stamped
 from app.series import Columns, Window, check_cursor
 
 MAX_NAME = 500  # characters
+NUMBER = (float, Real, Decimal)  # float first: it costs a tenth of the question whether a class counts as a Real
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def check_value(name: str, value: object) -> float | None:
     if value is None:
         return None
     try:
-        number = float(value) if isinstance(value, Real | Decimal) else None
+        number = float(value) if isinstance(value, NUMBER) else None
     except OverflowError:
         number = None
     if number is None or not isfinite(number):
@@ -164,7 +165,8 @@ class Hub:
             )
             for name, time, value in batch
         ]
-        refused = self.declare({name: None for name, _, _ in checked if name not in self._windows})
+        new = [name for name, _, _ in checked if name not in self._windows]
+        refused = self.declare(new) if new else ()
         if refused:
             unwanted = set(refused)
             kept = [reading for reading in checked if reading[0] not in unwanted]

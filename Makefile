@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 export TIDEGAUGE_PORT := $(PORT)
 
-.PHONY: serve stop reload install test bench lock develop
+.PHONY: serve stop reload install test bench screenshots lock develop
 
 serve: ## the product without Docker: a real Apache on this host
 	@apache/serve start
@@ -32,6 +32,9 @@ test: develop ## every check and every test that can run here; pytest's closing 
 
 bench: develop ## the measured comparisons; writes bench/results.json
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
+
+screenshots: develop ## the README's pictures, anew
+	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py
 
 lock: develop ## pin every package anew, with its hash
 	$(BIN)/pip install --quiet uv

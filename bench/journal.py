@@ -1,4 +1,4 @@
-"""What a start and a reader wait for: a million samples of 1,000 series refilled, and a million of one series read."""
+"""What a start, a reader and a history wait for: a million samples, of 1,000 series or of one."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
 
+from app.history import thin
 from app.hub import Hub
 from app.journal.checks import survey
 from app.journal.database import connect_reader
@@ -36,6 +37,11 @@ def _fill(path: Path, series: int) -> None:
     hub.journal.close()
 
 
+def _history(hub: Hub) -> None:
+    _, columns = hub.history(["s0"], 0, MILLION)
+    thin(*columns["s0"], 0, MILLION, 1400)
+
+
 def measure() -> dict[str, list[float]]:
     """Return seconds."""
     with TemporaryDirectory(dir="/var/tmp") as folder:
@@ -46,6 +52,7 @@ def measure() -> dict[str, list[float]]:
             BUDGET: [1.0],
             "refill 1,000 windows of 1,000": [],
             "read a million of one": [],
+            "thin a million of one to a screen": [],
             "check a million": [],
         }
         for _ in range(ROUNDS):
@@ -54,6 +61,7 @@ def measure() -> dict[str, list[float]]:
             journal.close()
             hub = _opened(one)
             found["read a million of one"].append(_seconds(lambda hub=hub: hub.read("s0", 0, limit=MILLION)))
+            found["thin a million of one to a screen"].append(_seconds(lambda hub=hub: _history(hub)))
             hub.journal.close()
             with closing(connect_reader(many)) as db:
                 found["check a million"].append(_seconds(lambda db=db: list(survey(db, MILLION))))

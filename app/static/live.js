@@ -83,10 +83,6 @@
             return Feed.#feeds.get(path);
         }
 
-        static get all() {
-            return [...Feed.#feeds.values()];
-        }
-
         reader = new Reader();
         #path;
         #history = null;

@@ -13,7 +13,8 @@ from functools import cached_property
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +30,27 @@ def _host_names(names: str) -> str:
         if name and not all(part and part.replace("-", "a").isalnum() for part in name.strip().split(".")):
             raise ValueError("expected host names separated by commas, such as live.example.org,stats.example.org")
     return names
+
+
+def _origins(given: str) -> str:
+    for origin in _parse_list(given):
+        parts = urlsplit(origin)
+        try:
+            is_origin = parts.port != 0 and origin == f"{parts.scheme}://{parts.netloc}"
+        except ValueError:  # a port that is no number
+            is_origin = False
+        # An address of IPv6 has no place in a Content-Security-Policy.
+        is_host = re.fullmatch(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?", parts.netloc)
+        if not (is_origin and is_host and parts.scheme in {"http", "https"}):
+            raise ValueError(
+                "expected origins separated by commas, each a scheme, a host and perhaps a port, without a path or a"
+                " wildcard, such as https://wiki.example.org,http://intranet:8000"
+            )
+    return given
+
+
+def _parse_list(given: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in given.split(",") if part.strip())
 
 
 def _folder(path: str) -> str:
@@ -79,6 +101,14 @@ class Settings(BaseModel):
         description="host names with a dot that are answered, separated by commas;"
         " IP addresses, localhost and names without a dot always are",
     )
+    embed_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        "", description="origins whose pages may embed plots, separated by commas, such as https://wiki.example.org"
+    )
+    show_errors: Literal["loopback", "everyone", "nobody"] = Field(
+        "loopback",
+        description="who sees why a dashboard file or a sampler fails: loopback (who asks from this machine),"
+        " everyone or nobody; others see a reference to the log",
+    )
     dashboards: Annotated[str, AfterValidator(_folder)] = Field(
         str(ROOT / "my-dashboards"), description="folder of your own dashboard files"
     )
@@ -110,7 +140,12 @@ class Settings(BaseModel):
     @cached_property
     def accepted_hosts(self) -> frozenset[str]:
         """The names of ``hosts``, in lower case."""
-        return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())
+        return frozenset(_parse_list(self.hosts))
+
+    @cached_property
+    def embedders(self) -> tuple[str, ...]:
+        """The origins of ``embed_origins``, in lower case; () when nobody may embed."""
+        return _parse_list(self.embed_origins)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -19,7 +19,7 @@ def test_the_defaults_in_the_table_are_the_defaults() -> None:
     for name in ("RUN", "DASHBOARDS", "JOURNAL"):
         assert defaults[name.lower()].endswith(f"/{rows.pop(name)}")
     assert rows == {name: str(defaults[name.lower()]) for name in rows}
-    assert len(rows) == 8
+    assert len(rows) == 9
 
 
 def test_every_route_is_in_the_table_of_urls(app: Flask) -> None:

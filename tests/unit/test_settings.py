@@ -32,6 +32,13 @@ def test_a_secret_file_comes_before_the_settings_file_and_after_a_variable(tmp_p
     assert load_settings(environ | {"TIDEGAUGE_HOSTS": "variable.example.org"}).hosts == "variable.example.org"
 
 
+def test_origins_that_may_embed_are_a_list_in_lower_case() -> None:
+    given = "https://Wiki.example.org, http://127.0.0.1:8000,,http://intranet"
+    expected = ("https://wiki.example.org", "http://127.0.0.1:8000", "http://intranet")
+    assert load_settings({"TIDEGAUGE_EMBED_ORIGINS": given}).embedders == expected
+    assert Settings().embedders == ()
+
+
 def test_an_empty_variable_is_an_unset_one() -> None:
     assert load_settings({"TIDEGAUGE_WINDOW": ""}).window == 1000
 
@@ -45,6 +52,17 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("TIDEGAUGE_PUBLISH_MS", "1.5", "valid integer"),
         ("TIDEGAUGE_POLL_MS", "99999", "less than or equal to 10000"),
         ("TIDEGAUGE_HOSTS", "https://live.example.org/", "host names separated by commas"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "wiki.example.org", "such as https://wiki.example.org"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://wiki.example.org/", "without a path"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://a.example,*", "a wildcard"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://*.example.org", "a wildcard"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://a.example; script-src *", "expected origins"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://a.example 'self'", "separated by commas"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://a@b.example", "expected origins"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://a.example:port", "expected origins"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "https://[::1]", "expected origins"),
+        ("TIDEGAUGE_EMBED_ORIGINS", "data:text/html,x", "expected origins"),
+        ("TIDEGAUGE_SHOW_ERRORS", "yes", "'loopback', 'everyone' or 'nobody'"),
         ("TIDEGAUGE_DASHBOARDS", "/not/there", "a folder that exists"),
         ("TIDEGAUGE_WINDWO", "5", "the settings are TIDEGAUGE_WINDOW, "),
         ("TIDEGAUGE_SETTINGS", "/not/there", "a readable text file"),

@@ -22,9 +22,11 @@ TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types bokehjs"
 # Sent where Apache does not set it (the development server), and on pages, which need their styles.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{style}; connect-src 'self'; img-src 'self' data: blob:; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " + TRUSTED_TYPES
+    "base-uri 'none'; form-action 'self'; frame-ancestors {frames}; " + TRUSTED_TYPES
 )
 LIVENESS = "/health/live"
+# What pages of other origins load: the script, and images where embedding is allowed.
+EMBED_SCRIPT, IMAGES = "/embed.js", "/spark/"
 SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
 
 
@@ -96,11 +98,28 @@ def page(template: str, *, bokehjs: Sequence[str], **values: object) -> Response
     house = current_house()
     nonce = secrets.token_urlsafe(16)
     shared = {"root": root(), "assets": house.assets, "build": house.build, "nonce": nonce, "bokehjs": bokehjs}
+    shared |= {"embed": is_embedded(), "embedders": house.settings.embedders}
     html = render_template(template, **shared, **values)
-    policy = POLICY.format(style=f" 'nonce-{nonce}'")
+    allowed = policy(f"'nonce-{nonce}'")
     if "bokeh-tables.min.js" in bokehjs:  # its SlickGrid sets innerHTML, and styles in attributes
-        policy = POLICY.format(style=" 'unsafe-inline'").replace(TRUSTED_TYPES, "")
-    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": policy})
+        allowed = policy("'unsafe-inline'").replace(TRUSTED_TYPES, "")
+    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": allowed})
+
+
+def is_embedded() -> bool:
+    """Tell whether this request is for the view of a dashboard that other pages may embed: ``?embed``."""
+    return request.endpoint == "pages.dashboard" and "embed" in request.args
+
+
+def policy(styles: str = "") -> str:
+    """Return the Content-Security-Policy of the answer to this request; *styles* is a further source of styles.
+
+    A page may be framed as an embedded view, by the origins of TIDEGAUGE_EMBED_ORIGINS and this one; in every other
+    case by nobody.
+    """
+    embedders = current_house().settings.embedders
+    frames = " ".join(["'self'", *embedders]) if embedders and is_embedded() else "'none'"
+    return POLICY.format(style=f" {styles}" if styles else "", frames=frames)
 
 
 def register(app: Flask) -> None:
@@ -130,10 +149,12 @@ def _finish(response: Response) -> Response:
         response.set_data(b"")
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Tidegauge push"'
+    if request.path == EMBED_SCRIPT or (request.path.startswith(IMAGES) and current_house().settings.embedders):
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers.setdefault("Cache-Control", "no-store")
     if "mod_wsgi.version" not in request.environ or response.mimetype == "text/html":
         # Apache sets both itself, but for a page's policy (apache/tidegauge.conf): a push costs 8 us less without them.
-        response.headers.setdefault("Content-Security-Policy", POLICY.format(style=""))
+        response.headers.setdefault("Content-Security-Policy", policy())
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 

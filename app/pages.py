@@ -7,7 +7,7 @@ from app.cards import BOX, matches, text_of
 from app.clock import now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
-from app.guard import current_house, page, root
+from app.guard import EMBED_SCRIPT, current_house, page, root
 from app.sparkline import duration
 
 blueprint = Blueprint("pages", __name__)
@@ -55,7 +55,11 @@ def front() -> str | Response:
 @blueprint.get("/dashboard/", defaults={"name": TUTORIAL})
 @blueprint.get("/dashboard/<name>/")
 def dashboard(name: str) -> Response:
-    """Send a dashboard's page; its figures and numbers are fetched by the page itself."""
+    """Send a dashboard's page; its figures and numbers are fetched by the page itself.
+
+    With ``?embed`` the view for a frame of another page: the figures alone, and the state when it is not live;
+    ``&plot=`` shows one plot, by its number from 1 or its name; ``&theme=`` is light or dark, else the system's.
+    """
     one = _dashboard(name)
     return page(
         "dashboard.html",
@@ -67,6 +71,16 @@ def dashboard(name: str) -> Response:
         history=f"api/feed?dashboard={name}",
         troubles=current_house().sampler_troubles(one),
     )
+
+
+@blueprint.get(EMBED_SCRIPT)
+def embed_script() -> Response:
+    """Send the script by which a page of another origin embeds plots: one address for ever, kept for ten minutes."""
+    body = current_house().assets["embed.js"].source.read_bytes()
+    response = Response(body, mimetype="text/javascript", headers={"Cache-Control": "max-age=600"})
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/dashboard/<name>/document.json")

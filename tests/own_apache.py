@@ -70,10 +70,12 @@ def own_apache(
     modules: tuple[str, ...] = (),
     files: dict[str, str] | None = None,
     token: str = "",
+    settings: dict[str, str] | None = None,
 ) -> Iterator[Host]:
     """Start an Apache of a host's own, with the code and packages that *server* has.
 
-    With *mod_wsgi* (default: the product's), *change* made in tidegauge.conf, feeds in *run*, beside *neighbour*.
+    With *mod_wsgi* (default: the product's), *change* made in tidegauge.conf, feeds in *run*, beside *neighbour*, with
+    further *settings* such as TIDEGAUGE_WINDOW.
     """
     root = Path(f"/opt/tidegauge/{server.port}") if os.geteuid() == 0 else served.ROOT
     venv = root / "venv" if os.geteuid() == 0 else root / ".venv"
@@ -97,6 +99,7 @@ def own_apache(
     environ = {"TIDEGAUGE_ROOT": str(root), "TIDEGAUGE_VENV": str(venv), "TIDEGAUGE_RUN": str(run or folder)}
     environ["TIDEGAUGE_PUSH_TOKEN"] = token
     environ["TIDEGAUGE_JOURNAL"] = str((run or folder) / "data" / "journal.sqlite")
+    environ |= settings or {}
     command = [*user, "/usr/sbin/apache2", "-f", str(folder / "httpd.conf"), "-DFOREGROUND"]
     with subprocess.Popen(command, env=os.environ | environ) as apache:
         try:

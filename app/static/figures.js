@@ -15,6 +15,7 @@
     // Fires "shown" when the figures were drawn anew.
     class Figures extends EventTarget {
         document = null;
+        static only = null; // show this plot alone: its number from 1, or its name
         plots = []; // in the order of the page
         #element;
         #url;
@@ -44,8 +45,9 @@
             const item = await Promise.all([this.#fetch(theme), ready]).then(([first]) => first);
             const last = this.document;
             const next = Document.from_json(item.doc);
+            if (Figures.only !== null) Figures.#reduce(next, Figures.only);
             this.document = next;
-            this.plots = [...next.all_models].filter((model) => model instanceof Plot);
+            this.plots = Figures.#plots(next);
             for (const preparation of this.#preparations) preparation(this);
             if (last) {
                 this.#element.style.minHeight = `${this.#element.offsetHeight}px`; // so that the page does not jump
@@ -62,6 +64,20 @@
             const answer = await fetch(url);
             if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
             return answer.json();
+        }
+
+        static #plots(document) {
+            return [...document.all_models].filter((model) => model instanceof Plot);
+        }
+
+        // Leave one plot in the document, as wide as there is room for.
+        static #reduce(document, wanted) {
+            const plots = Figures.#plots(document);
+            const plot = plots.find(({name}) => name === wanted) ?? plots[/^\d+$/.test(wanted) ? wanted - 1 : -1];
+            if (!plot) throw new Error(`there is no plot ${JSON.stringify(wanted)} among the ${plots.length} of this dashboard`);
+            for (const root of [...document.roots()]) document.remove_root(root);
+            plot.setv({sizing_mode: "stretch_width", height: plot.height ?? 300});
+            document.add_root(plot);
         }
 
         // Both documents were built by the same function: what asks for itself is there in the same order.

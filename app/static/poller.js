@@ -141,8 +141,12 @@
 
     // The server has another build than this page: load it anew, once a build, and not all pages at once.
     function reload(build) {
-        if (sessionStorage.getItem("tidegauge-build") === build) return;
-        sessionStorage.setItem("tidegauge-build", build);
+        try {
+            if (sessionStorage.getItem("tidegauge-build") === build) return;
+            sessionStorage.setItem("tidegauge-build", build);
+        } catch {
+            return; // storage is refused, as in some frames: it would load anew for ever
+        }
         setTimeout(() => location.reload(), Math.random() * 2000);
     }
 

@@ -4,6 +4,8 @@
     const PREFIX = "tidegauge-";
     const root = document.documentElement;
     const dark = matchMedia("(prefers-color-scheme: dark)");
+    const query = new URLSearchParams(location.search);
+    const isEmbedded = "embed" in root.dataset; // then the page around it has its own theme
 
     const preferences = {
         get(name, otherwise) {
@@ -25,7 +27,7 @@
 
     // "light" or "dark": what is shown now. Its choice is "system", "light" or "dark".
     const theme = {
-        choice: preferences.get("theme", "system"),
+        choice: isEmbedded ? query.get("theme") : preferences.get("theme", "system"),
 
         get name() {
             if (theme.choice === "light" || theme.choice === "dark") return theme.choice;
@@ -48,6 +50,6 @@
 
     dark.addEventListener("change", theme.show);
     theme.show();
-    root.toggleAttribute("data-kiosk", new URLSearchParams(location.search).has("kiosk"));
+    root.toggleAttribute("data-kiosk", query.has("kiosk"));
     window.Tidegauge = {preferences, theme};
 })();

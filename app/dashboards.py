@@ -25,7 +25,7 @@ from bokeh.models.widgets.widget import Widget
 from bokeh.themes import Theme
 
 from app.drawn import Drawn
-from app.errors import describe
+from app.errors import describe, refer, reference
 from app.hub import check_name
 from app.live import LiveSource, live
 from app.samplers import Sampler, SamplerFunction
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., object])
 
 URL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+MAX_PLACES = 10  # of a trace
 SHIPPED = Path(__file__).resolve().parent.parent / "dashboards"
 
 
@@ -93,7 +94,8 @@ class Dashboard:
     """A dashboard file as it was found: what it draws, or why it cannot.
 
     ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
-    ``drawn`` what their live sources draw, each once, in the order of the page.
+    ``drawn`` what their live sources draw, each once, in the order of the page. ``problem`` says in a line why it
+    cannot be used, and ``trace`` where in the user's own files that happened.
     """
 
     name: str
@@ -104,6 +106,16 @@ class Dashboard:
     drawn: tuple[Drawn, ...] = ()
     samplers: tuple[Sampler, ...] = ()
     problem: str = ""
+    trace: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The name of its problem in the log."""
+        return reference(f"{self.name}: {self.problem}")
+
+    def told(self, *, shown: bool) -> str:
+        """Return its problem, or where *shown* is false a reference to it; "" without one."""
+        return self.problem if shown or not self.problem else refer(self.reference)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -132,7 +144,7 @@ def load_dashboards(folders: Iterable[Path], themes: dict[str, Theme], *, window
         sampled |= {name: one.name for each in one.samplers for name in each.names}
         found[one.name] = one
         if one.problem:
-            log.error("The dashboard file %s cannot be used: %s", path.name, one.problem)
+            log.error("The dashboard file %s cannot be used (%s): %s", path.name, one.reference, one.problem)
     return dict(sorted(found.items(), key=lambda item: item[1].title.lower()))
 
 
@@ -157,7 +169,8 @@ def _load(path: Path, themes: dict[str, Theme], window: int) -> Dashboard:
         return _build(path.stem, module, themes, window)
     except Exception as error:
         log.exception("The dashboard file %s failed", path.name)
-        return Dashboard(path.stem, path.name, problem=f"{_place(error, path)}{describe(error)}")
+        problem = f"{_place(error, path)}{describe(error)}"
+        return Dashboard(path.stem, path.name, problem=problem, trace=_trace(error, path.parent))
     except SystemExit:
         return Dashboard(path.stem, path.name, problem="it ends the process (SystemExit) instead of returning figures")
 
@@ -228,3 +241,13 @@ def _place(error: Exception, path: Path) -> str:
         return f"line {error.lineno}: "
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"line {lines[-1]}: " if lines else ""
+
+
+def _trace(error: Exception, folder: Path) -> str:
+    """Return the way to *error* through the files of *folder*, with no other file and no path of this server."""
+    frames = [(frame.filename, frame.lineno, frame.line) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno, error.text))
+    own = [(Path(file), line, text) for file, line, text in frames if Path(file).is_relative_to(folder)]
+    places = [f"{file.relative_to(folder)}, line {line}\n    {(text or '').strip()}" for file, line, text in own]
+    return "\n".join([*places[-MAX_PLACES:], describe(error)])

@@ -6,6 +6,7 @@ Imports nothing of the application, so that every module may raise these.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 # What an error of HTTP itself means here, and its cure. Apache's own error documents are made from
 # this table, too (app/assets.py), so that both servers say the same.
@@ -58,6 +59,16 @@ def problem(status: int, what: str = "", instance: str = "", cure: str = "") -> 
 def describe(error: BaseException) -> str:
     """Return *error* as a sentence fit for viewers: its class and text, folders taken out of paths."""
     return re.sub(r"(?:/[\w.@+-]+)+/(?=[\w.@+-])", "", f"{type(error).__name__}: {error}")[:300]
+
+
+def reference(of: str) -> str:
+    """Return a short name for an error, such as "e-3f9a2c": the same for the same error, after a restart too."""
+    return f"e-{sha256(of.encode(errors='replace')).hexdigest()[:6]}"
+
+
+def refer(reference: str) -> str:
+    """Return what is told of an error to who may not see it, as a part of a sentence."""
+    return f"the log has its error, by the reference {reference} (docker compose logs | grep {reference})"
 
 
 class TidegaugeError(Exception):
@@ -147,8 +158,9 @@ class BrokenDashboard(TidegaugeError):
 
     status = 500
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, trace: str = "") -> None:
         super().__init__(f"The dashboard {name!r} cannot be shown: {reason}.", "Correct its file, then make reload.")
+        self.trace = trace
 
 
 class HostRefused(TidegaugeError):

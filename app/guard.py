@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app.errors import PUSH_CURE, PUSH_REFUSED, HostRefused, NotAllowed, TidegaugeError, problem
+from app.errors import PUSH_CURE, PUSH_REFUSED, BrokenDashboard, HostRefused, NotAllowed, TidegaugeError, problem
 from app.house import House
 from app.settings import Token
 
@@ -80,6 +80,12 @@ def is_from_loopback() -> bool:
     return not forwarded and ipaddress.ip_address(request.remote_addr or "::").is_loopback
 
 
+def sees_errors() -> bool:
+    """Tell whether whoever makes this request may see why a user's own code fails: TIDEGAUGE_SHOW_ERRORS."""
+    shown_to = current_house().settings.show_errors
+    return shown_to == "everyone" or (shown_to == "loopback" and is_from_loopback())
+
+
 def root() -> str:
     """Return the relative URL from this request's address to the application's front page.
 
@@ -124,6 +130,7 @@ def policy(styles: str = "") -> str:
 
 def register(app: Flask) -> None:
     """Guard every request of *app*, and answer every error in one shape."""
+    app.jinja_env.globals["sees_errors"] = sees_errors
     app.before_request(_check_request)
     app.after_request(_finish)
     app.register_error_handler(TidegaugeError, _answer_ours)
@@ -160,7 +167,8 @@ def _finish(response: Response) -> Response:
 
 
 def _answer_ours(error: TidegaugeError) -> Response:
-    response = _answer(error.status, error.what, error.cure)
+    trace = error.trace if isinstance(error, BrokenDashboard) else ""
+    response = _answer(error.status, error.what, error.cure, trace)
     if error.status == 503:
         response.headers["Retry-After"] = "5"
     return response
@@ -179,11 +187,11 @@ def _answer_unexpected(error: Exception) -> Response:
     return _answer(500)
 
 
-def _answer(status: int, what: str = "", cure: str = "") -> Response:
+def _answer(status: int, what: str = "", cure: str = "", trace: str = "") -> Response:
     body = problem(status, what, request.script_root + request.path, cure)
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         return Response(
-            render_template("error.html", root=root(), assets=current_house().assets, **body),
+            render_template("error.html", root=root(), assets=current_house().assets, trace=trace, **body),
             status,
             mimetype="text/html",
         )

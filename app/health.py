@@ -6,7 +6,7 @@ from time import monotonic
 
 from flask import Blueprint, Response, jsonify
 
-from app.guard import current_house, is_from_loopback
+from app.guard import current_house, is_from_loopback, sees_errors
 from app.vitals import mod_wsgi
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
@@ -34,7 +34,7 @@ def health() -> tuple[Response, int]:
         "name": "tidegauge",
         "status": "fail" if reasons else "pass",
         "reasons": reasons,
-        "troubles": house.troubles(),
+        "troubles": house.troubles(shown=sees_errors()),
         "epoch": house.hub.epoch,
         "newest_seq": house.hub.newest,
         "series": len(house.hub),

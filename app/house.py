@@ -49,7 +49,7 @@ class House:
         self.hub = Hub(self.journal, window=settings.window, max_series=settings.max_series)
         self.pushes = PushCounter("tidegauge_pushes", "Pushes, by their answer", ["url", "status"], registry=None)
         self.dashboards: dict[str, Dashboard] = {}
-        self.cards = Cards(self.hub, [], Files(self.feeds), build="", troubles_of=self.sampler_troubles)
+        self.cards = Cards(self.hub, [], Files(self.feeds), build="", troubles_of=self._public_troubles)
         self.build = ""
         self.started_at = 0.0  # monotonic, s; 0.0 while not started
         self.pid = 0
@@ -124,7 +124,7 @@ class House:
             self.dashboards.values(),
             files,
             build=self.build,
-            troubles_of=self.sampler_troubles,
+            troubles_of=self._public_troubles,
             problem_of_source=lambda: self.journal.problem,
         )
         self._publisher = Publisher(
@@ -237,18 +237,26 @@ class House:
         assert self._publisher  # noqa: S101 - requests are served only after the house was opened
         return self._publisher.encode(bounds, series, omitted)
 
-    def troubles(self) -> list[str]:
-        """Return what is wrong without making the house unready: dashboards and samplers, by name."""
-        broken = [f"dashboard {one.name}: {one.problem}" for one in self.dashboards.values() if one.problem]
-        lost = [f"journal: {what}" for what in self.journal.losses]
-        return lost + broken + [f"sampler {name}: {why}" for name, why in self.sampler_troubles(None).items()]
+    def troubles(self, *, shown: bool) -> list[str]:
+        """Return what is wrong without making the house unready: dashboards and samplers, by name.
 
-    def sampler_troubles(self, dashboard: Dashboard | None) -> dict[str, str]:
-        """Return what is wrong with the samplers of *dashboard* (None: of all), by name."""
+        Where *shown* is false, errors of the user's own code are references to the log.
+        """
+        broken = [f"dashboard {one.name}: {one.told(shown=shown)}" for one in self.dashboards.values() if one.problem]
+        lost = [f"journal: {what}" for what in self.journal.losses]
+        samplers = self.sampler_troubles(None, shown=shown)
+        return lost + broken + [f"sampler {name}: {why}" for name, why in samplers.items()]
+
+    def _public_troubles(self, dashboard: Dashboard) -> dict[str, str]:
+        # Cards come from a file that is the same for all who look.
+        return self.sampler_troubles(dashboard, shown=self.settings.show_errors == "everyone")
+
+    def sampler_troubles(self, dashboard: Dashboard | None, *, shown: bool) -> dict[str, str]:
+        """Return what is wrong with the samplers of *dashboard* (None: of all), by name; *shown* as in ``troubles``."""
         return {
-            state.sampler.name: state.trouble
+            state.sampler.name: why
             for state in self._samplers.states
-            if state.trouble and (dashboard is None or state.sampler in dashboard.samplers)
+            if (dashboard is None or state.sampler in dashboard.samplers) and (why := state.told(shown=shown))
         }
 
 

@@ -7,7 +7,7 @@ from app.cards import BOX, matches, text_of
 from app.clock import now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
-from app.guard import EMBED_SCRIPT, current_house, page, root
+from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors
 from app.sparkline import duration
 
 blueprint = Blueprint("pages", __name__)
@@ -20,7 +20,8 @@ def _dashboard(name: str) -> Dashboard:
     if found is None:
         raise UnknownDashboard(name)
     if found.problem:
-        raise BrokenDashboard(name, found.problem)
+        shown = sees_errors()
+        raise BrokenDashboard(name, found.told(shown=shown), found.trace if shown else "")
     return found
 
 
@@ -69,7 +70,7 @@ def dashboard(name: str) -> Response:
         document=f"dashboard/{name}/document.json",
         feed=f"feeds/{name}/" if one.series else "",
         history=f"api/feed?dashboard={name}",
-        troubles=current_house().sampler_troubles(one),
+        troubles=current_house().sampler_troubles(one, shown=sees_errors()),
     )
 
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from app.clock import now_ms
-from app.errors import BadSample, JournalUnwritable, describe
+from app.errors import BadSample, JournalUnwritable, describe, refer, reference
 from app.hub import Hub, check_value
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class SamplerState:
     failures: int = 0
     dropped: int = 0  # values that the journal did not take
     problem: str = ""  # why the last call failed; "" if it did not
+    reference: str = ""  # of the user's own error in the log; "" if the problem is none
 
     @property
     def overdue_s(self) -> float:
@@ -82,6 +83,13 @@ class SamplerState:
         if overdue_s := self.overdue_s:
             return f"its call is {overdue_s:.0f} s overdue"
         return self.problem
+
+    def told(self, *, shown: bool) -> str:
+        """Return its trouble; where *shown* is false a reference instead of an error of the user's own code."""
+        trouble = self.trouble
+        return (
+            refer(self.reference) if self.reference and trouble and trouble == self.problem and not shown else trouble
+        )
 
 
 class Samplers:
@@ -143,8 +151,14 @@ class Samplers:
             values, problem = sampler.sample(), ""
         except (Exception, SystemExit) as error:
             values, problem = dict.fromkeys(sampler.names), describe(error)
-            if not state.problem:
-                log.exception("The sampler %s failed; its series get gaps until it is well again", sampler.name)
+            if not state.reference:
+                state.reference = reference(f"{sampler.name}: {problem}")
+                log.exception(
+                    "The sampler %s failed (%s), %s; its series get gaps until it is well again",
+                    sampler.name,
+                    state.reference,
+                    problem,
+                )
         ended_ms, every_ms = now_ms(), round(sampler.every_s * 1000)
         readings = [(name, ended_ms, value) for name, value in values.items()]
         if ended_ms - called_ms > every_ms:  # overdue: a gap where the next value was due
@@ -157,5 +171,7 @@ class Samplers:
             problem = f"{error.what} {state.dropped} of its values were dropped so far"
         if state.problem and not problem:
             log.warning("The sampler %s is well again after %d failures", sampler.name, state.failures)
+        if not problem:
+            state.reference = ""
         state.failures += bool(problem)
         state.problem = problem

@@ -27,7 +27,9 @@ def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(
         "@dashboard(title='Till')\ndef page():\n    plot = figure()\n"
         "    plot.line('t', 'v', source=live('till'))\n    return plot\n"
     )
-    app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory"))
+    app = create_app(
+        Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory", show_errors="everyone")
+    )
     house: House = app.extensions["house"]
     house.start()
     deadline = monotonic() + 5

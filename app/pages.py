@@ -4,15 +4,17 @@ import msgspec
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.cards import BOX, matches, text_of
-from app.clock import now_ms
+from app.clock import format_ms, now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
 from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors
 from app.sparkline import duration
+from app.tables import tables
 
 blueprint = Blueprint("pages", __name__)
 TUTORIAL = "exponential"
 MAX_QUERY = 200  # characters
+REFRESH_S = 30
 
 
 def _dashboard(name: str) -> Dashboard:
@@ -70,6 +72,7 @@ def dashboard(name: str) -> Response:
         document=f"dashboard/{name}/document.json",
         feed=f"feeds/{name}/" if one.series else "",
         history=f"api/feed?dashboard={name}",
+        table=f"dashboard/{name}/table/",
         troubles=current_house().sampler_troubles(one, shown=sees_errors()),
     )
 
@@ -82,6 +85,25 @@ def embed_script() -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+@blueprint.get("/dashboard/<name>/table/")
+def table(name: str) -> Response:
+    """Send a dashboard's newest numbers as tables, without JavaScript; with ``?refresh`` it loads itself anew."""
+    house = current_house()
+    one = _dashboard(name)
+    refreshes = "refresh" in request.args
+    html = render_template(
+        "table.html",
+        root=root(),
+        assets=house.assets,
+        dashboard=one,
+        tables=tables(house.hub, one),
+        now=format_ms(now_ms()),
+        refreshes=refreshes,
+        refresh_s=REFRESH_S,
+    )
+    return Response(html, mimetype="text/html", headers={"Refresh": str(REFRESH_S)} if refreshes else {})
 
 
 @blueprint.get("/dashboard/<name>/document.json")

@@ -159,7 +159,8 @@ class BrokenDashboard(TidegaugeError):
     status = 500
 
     def __init__(self, name: str, reason: str, trace: str = "") -> None:
-        super().__init__(f"The dashboard {name!r} cannot be shown: {reason}.", "Correct its file, then make reload.")
+        cure = "Correct its file, then make reload, or docker compose restart."
+        super().__init__(f"The dashboard {name!r} cannot be shown: {reason}.", cure)
         self.trace = trace
 
 

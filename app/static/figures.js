@@ -8,6 +8,10 @@
     const {ColumnarDataSource} = Bokeh.require("models/sources/columnar_data_source");
     const {AjaxDataSource} = Bokeh.require("models/sources/ajax_data_source");
 
+    // Between $$ and $$ Bokeh finds TeX, also in the name of a series; that would need MathJax. Text is shown as it is.
+    const {PlainText} = Bokeh.require("models/text/plain_text");
+    Bokeh.require("models/text/utils").parse_delimited_string = (text) => new PlainText({text});
+
     const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);
 
     const isOwn = (source) => !(source instanceof Tidegauge.LiveSource);

@@ -8,16 +8,14 @@ import gzip
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
-import numpy as np
 from msgspec import Struct, json
 
 from app.clock import now_ms
 from app.dashboards import Dashboard
 from app.files import Files
-from app.history import rate
+from app.history import as_rate
 from app.hub import Hub
 from app.publisher import resolve
-from app.series import Columns
 from app.sparkline import Sparkline, duration, figure, sparkline
 
 FILE = "front.json"
@@ -176,13 +174,6 @@ class Cards:
             line = sparkline(columns if rate_s is None else as_rate(columns, rate_s), *BOX)
             self._lines[series, rate_s] = snapshot.to, line
         return line
-
-
-def as_rate(columns: Columns, rate_s: float) -> Columns:
-    """Return how much a count has grown in *rate_s* seconds, at the time of each sample but the first."""
-    _, t, v = columns.by_time()
-    times, values = rate(np.array(t, np.float64), np.array(v, np.float64), rate_s)
-    return Columns(range(len(times)), times.astype(int).tolist(), values.tolist())
 
 
 def describe(series: str, line: Sparkline, unit: str = "") -> str:

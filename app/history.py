@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from app.series import Columns
+
 Floats = NDArray[np.float64]
 
 
@@ -22,6 +24,13 @@ def rate(t: Floats, v: Floats, rate_s: float) -> tuple[Floats, Floats]:
     grown = np.diff(v)
     grown = np.where(grown < 0, v[1:], grown)
     return t[1:], grown / np.diff(t) * (1000 * rate_s)
+
+
+def as_rate(columns: Columns, rate_s: float) -> Columns:
+    """Return *columns* as ``rate`` has them, in the order of ``t``; ``seq`` is a mere number of the row."""
+    _, t, v = columns.by_time()
+    times, values = rate(np.array(t, np.float64), np.array(v, np.float64), rate_s)
+    return Columns(range(len(times)), times.astype(int).tolist(), values.tolist())
 
 
 def thin(t: Floats, v: Floats, start: float, end: float, columns: int) -> tuple[Floats, Floats]:

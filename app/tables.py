@@ -6,6 +6,7 @@ from math import isnan
 from app.clock import format_ms
 from app.dashboards import Dashboard
 from app.drawn import Drawn
+from app.history import as_rate
 from app.hub import Hub, SeriesSnapshot
 from app.publisher import resolve
 
@@ -27,10 +28,7 @@ class Table:
 
 
 def tables(hub: Hub, dashboard: Dashboard) -> list[Table]:
-    """Return a table for every series that *dashboard* draws, those of a pattern too, each once.
-
-    Values are the samples, also where the plot draws how fast they grow.
-    """
+    """Return a table for every series that *dashboard* draws, those of a pattern too, each once: values as drawn."""
     drawn: dict[str, Drawn] = {}
     for one in dashboard.drawn:
         for name in resolve(hub, [one.series])[0]:
@@ -39,15 +37,15 @@ def tables(hub: Hub, dashboard: Dashboard) -> list[Table]:
 
 
 def _table(snapshot: SeriesSnapshot, drawn: Drawn) -> Table:
-    _, times, values = snapshot.columns.by_time()
+    columns = snapshot.columns.by_time() if drawn.rate_s is None else as_rate(snapshot.columns, drawn.rate_s)
+    _, times, values = columns
     newest = list(zip(times, values, strict=True))[: -ROWS - 1 : -1]
     band = drawn.band(newest[0][1]) if newest else ""
-    is_drawn = drawn.rate_s is None  # else unit and bands are those of the rate
     return Table(
         snapshot.name,
-        (drawn.unit if is_drawn else "") or snapshot.unit,
+        drawn.unit or (snapshot.unit if drawn.rate_s is None else ""),
         drawn.description,
-        {"warn": "warning"}.get(band, band) if is_drawn else "",
+        {"warn": "warning"}.get(band, band),
         tuple((format_ms(t), _text(v)) for t, v in newest),
     )
 

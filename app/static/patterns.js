@@ -48,7 +48,7 @@
 
         #add({plot, renderer, legend, sources, drawn}, name) {
             const pattern = renderer.data_source;
-            const label = Tidegauge.plain(pattern.label(name));
+            const label = pattern.label(name);
             drawn.add(name);
             if (!sources.has(name)) {
                 const {unit, description, warn, bad, rate_s, max_size} = pattern;

@@ -11,9 +11,6 @@
         "--tooltip-color": "var(--paper)", "--tooltip-text": "var(--ink)", "--tooltip-border": "var(--edge)", "--tooltip-arrow-color": "var(--paper)",
     }});
 
-    // Text that BokehJS would take for TeX, and load MathJax for: shown as it is.
-    const plain = (text) => text.replaceAll("$$", "$\u200b$").replaceAll("\\(", "\\\u200b(").replaceAll("\\[", "\\\u200b[");
-
     const units = {
         // The unit that a source's values are drawn in; "" without one.
         of(source, feed) {
@@ -55,7 +52,7 @@
             for (const plot of this.#figures.timePlots) {
                 const unit = units.ofPlot(plot, this.#feed);
                 const axis = plot.left[0];
-                if (unit && axis && !axis.axis_label) axis.axis_label = plain(unit);
+                if (unit && axis && !axis.axis_label) axis.axis_label = unit;
                 this.#offerValues(plot, unit);
             }
         }
@@ -98,5 +95,5 @@
         }
     }
 
-    Object.assign(window.Tidegauge, {Units, plain, units});
+    Object.assign(window.Tidegauge, {Units, units});
 })();

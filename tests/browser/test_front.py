@@ -153,7 +153,7 @@ def test_commands_are_copied_or_selected_for_copying(open_tab: Open, new: Host, 
     button = tab.page.get_by_role("button", name="Copy: push a number")
     button.click()
     copied = "() => navigator.clipboard.readText()" if granted else "() => getSelection().toString()"
-    tab.page.get_by_text("The command is ").wait_for()
+    tab.page.get_by_text("It is ").wait_for()
     text = tab.page.evaluate(copied)
     assert text.startswith("curl ")
     assert text.strip().endswith(f" {new.url}live/api/series")

@@ -58,19 +58,25 @@ def test_every_series_has_its_newest_value_with_its_time_unit_and_verdict_in_the
     house: House,
 ) -> None:
     house.hub.append(
-        [("room.b", DAY_MS, 31.25), ("room.a", DAY_MS, 20), ("bytes", DAY_MS, 5_000_000), ("room.a", 0, 26)]
+        [
+            ("room.b", DAY_MS, 31.25),
+            ("room.a", DAY_MS, 20),
+            ("bytes", 0, 0),
+            ("bytes", DAY_MS, 86_400),
+            ("room.a", 0, 26),
+        ]
     )
     assert rows(table(house))[:5] == [
         ["Series", "Time, UTC", "Newest value"],
         ["room.a", "1970-01-02 00:00:00", "20 °C"],
         ["room.b", "1970-01-02 00:00:00", "bad 31.25 °C"],
         ["door &lt;b&gt;", "", "no sample yet"],
-        ["bytes", "1970-01-02 00:00:00", "5000000"],
+        ["bytes", "1970-01-02 00:00:00", "bad 1 B/s"],
     ]
 
 
 def test_the_newest_samples_of_a_series_are_listed_newest_first_with_gaps(house: House) -> None:
-    house.hub.append([("bytes", n * 1000, None if n == 49 else n / 3) for n in range(50)])
+    house.hub.append([("door <b>", n * 1000, None if n == 49 else n / 3) for n in range(50)])
     listed = [row for row in rows(table(house)) if len(row) == 2]
     assert listed[:3] == [
         ["Time, UTC", "Value"],

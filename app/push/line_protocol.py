@@ -27,7 +27,9 @@ _REST_OF_TEXT = re.compile(r'(?:[^"\\]|\\.|\\$)*+"')
 _OPENING = re.compile(r'(?<!\\)="')
 _TEXT = re.compile(_OPENING.pattern + _REST_OF_TEXT.pattern)
 # Most lines are like this: one number, a time, nothing escaped or quoted. What stands before the number is parsed once.
-_COMMON = re.compile(r'([^\s\\"#][^\s\\"]* [^\s\\",=]+)=(-?\d{1,15}(?:\.\d{1,17})?) (-?\d{1,19})', re.ASCII)
+_COMMON = re.compile(
+    r'^([^\s\\"#][^\s\\"]* [^\s\\",=]+)=(-?\d{1,15}(?:\.\d{1,17})?) (-?\d{1,19})$', re.ASCII | re.MULTILINE
+)
 
 
 def parse(body: bytes, precision: str, now_ms: int) -> Push:
@@ -39,24 +41,37 @@ def parse(body: bytes, precision: str, now_ms: int) -> Push:
     if precision not in PRECISIONS:
         raise BadPush(f"The precision {precision[:20]!r} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
     multiply, divide = PRECISIONS[precision]
-    earliest, latest = time_span(now_ms)
+    text = decode(body)
+    if (readings := _common(text, multiply, divide, now_ms)) is not None:
+        return Push(readings)
     push = Push()
-    for number, line in _lines(decode(body)):
+    for number, line in _lines(text):
         try:
-            if common := _COMMON.fullmatch(line):
-                start, value, at = common.groups()
-                name, time = _series(start), int(at) * multiply // divide
-                if not earliest <= time <= latest:
-                    check_time(number, time, now_ms)
-                push.readings.append((name, time, float(value)))
-            else:
-                push.readings += _readings(number, line.strip("\r "), multiply, divide, now_ms)
+            push.readings += _common(line, multiply, divide, now_ms) or _readings(
+                number, line.strip("\r "), multiply, divide, now_ms
+            )
         except LineFormatError as error:
             push.problems.append(f"line {number}: {str(error).rstrip('.')}: {line[:80]!r}.")
         except (BadPush, BadSample) as error:
             what = error.what if error.what.startswith("line ") else f"line {number}: {error.what}"
             push.problems.append(what)
     return push
+
+
+def _common(text: str, multiply: int, divide: int, now_ms: int) -> list[Reading] | None:
+    """Return the readings of *text* if all of its lines are common and good ones, else None."""
+    found = _COMMON.findall(text)
+    if not found or len(found) != text.count("\n") + (text[-1] != "\n"):
+        return None
+    starts, values, given = zip(*found, strict=True)
+    times = [int(time) * multiply // divide for time in given]
+    earliest, latest = time_span(now_ms)
+    if min(times) < earliest or max(times) > latest:
+        return None
+    try:
+        return list(zip(map(_series, starts), times, map(float, values), strict=True))
+    except (LineFormatError, BadPush, BadSample):
+        return None
 
 
 @lru_cache(10_000)

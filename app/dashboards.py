@@ -213,7 +213,7 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         for source in model.select({"type": LiveSource}):
             check_name(source.series)  # type: ignore[attr-defined]
             drawn[source.drawn] = None  # type: ignore[attr-defined]
-            source.update(data_url=f"feeds/{name}/", max_size=window)
+            source.update(max_size=window)
         bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
         bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
         dress(model, theme_name)

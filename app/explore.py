@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from bokeh.embed import json_item
@@ -122,16 +123,17 @@ def explore() -> Response:
     names, glyph = _series(), _glyph()
     known = [one.name for one in house.hub.list()]
     unknown = [name for name in names if "*" not in name and name not in set(known)]
-    query = request.query_string.decode("ascii", "replace")
+    series = urlencode([("series", name) for name in names])
+    drawn = "".join(f"&{one}" for one in ("together", "rate") if one in request.args)
     rate_s = "&rate_s=1" if "rate" in request.args else ""
     return page(
         "explore.html",
         title="Explore",
         description="",
         bokehjs=("bokeh.min.js",),
-        document=f"explore/document.json?{query}" if names else "",
-        feed=f"api/feed?{query}{rate_s}" if names else "",
-        history=f"api/feed?{query}{rate_s}",
+        document=f"explore/document.json?{series}&glyph={glyph}{drawn}" if names else "",
+        feed=f"api/feed?{series}" if names else "",
+        history=f"api/feed?{series}{rate_s}",
         names=names,
         known=known[:LISTED],
         unlisted=len(known[LISTED:]),
@@ -149,7 +151,7 @@ def document() -> Response:
     theme = "dark" if request.args.get("theme") == "dark" else "light"
     model = draw(_series(), _glyph(), **_options())
     for source in model.select({"type": LiveSource}):
-        source.update(data_url="", max_size=current_house().settings.window)
+        source.update(max_size=current_house().settings.window)
     dress(model, theme)
     return Response(msgspec.json.encode(json_item(model, theme=themes()[theme])), mimetype="application/json")
 

@@ -73,6 +73,8 @@ def test_a_link_to_a_span_of_the_past_shows_that_span_and_says_so(open_tab: Open
     assert (points[0][0], points[-1][0]) == (start, end - EVERY_MS)
     assert tab.page.evaluate(SHOWN) == [start, end]
     until(eventually, tab, lambda: tab.state() == "history")
+    tab.page.get_by_role("button", name="All").click()
+    until(eventually, tab, lambda: tab.state() == "live" and len(tab.points("load")) == 1000)
     assert tab.complaints == []
 
 

@@ -49,11 +49,10 @@ def test_a_file_becomes_a_dashboard_with_its_series_samplers_and_a_document_a_th
     assert sorted(one.documents) == ["dark", "light"]
 
 
-def test_live_sources_know_their_feed_and_their_size(tmp_path: Path) -> None:
+def test_live_sources_know_their_size(tmp_path: Path) -> None:
     write(tmp_path, "orders.py", GOOD.format(series="s", title="Orders"))
     document = load(tmp_path)["orders"].documents["light"].decode()
     assert document.count('"app.live.LiveSource"') == 4
-    assert document.count('"data_url":"feeds/orders/"') == 4
     assert document.count('"max_size":500') == 4
 
 

@@ -33,7 +33,7 @@ CALM = ".state, .state *, .age, [data-name=server] .newest { visibility: hidden 
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
+def server(eventually: Callable[..., None]) -> Iterator[Served]:
     one = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"))
     samples = [
         {"name": f"usage{{host={host}}}", "value": 50 + n * 10 + (at % 20) * (n - 1), "time": START + at * 1000}
@@ -43,6 +43,7 @@ def server() -> Iterator[Served]:
     samples += [{"name": "traffic", "value": at * at, "time": START + at * 1000} for at in range(600)]
     body = json.dumps(samples).encode()
     assert one.ask("/api/series", "POST", body, Authorization=f"Bearer {TOKEN}").status == 200
+    eventually(lambda: b"usage{host=db}" in one.ask("/feeds/front.json").body, 15)  # a new one comes every 5 s
     yield one
     served.stop(one)
 

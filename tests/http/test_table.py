@@ -105,5 +105,5 @@ def test_a_dashboard_without_series_says_so(house: House) -> None:
 
 @pytest.mark.parametrize("time", [-(2**52), 2**52])
 def test_a_time_that_no_calendar_has_is_shown_as_it_is(house: House, time: int) -> None:
-    house.hub.append([("bytes", time, 1)])
+    house.hub.append([("door <b>", time, 1)])
     assert f"{time} ms" in table(house)

@@ -53,8 +53,9 @@
             this.#feed = feed;
             this.#table.ariaLabel = `Numbers of ${this.title}`;
             const summary = make("summary", {}, make("span", {}, this.title), " ", this.#value);
-            this.#details = make("details", {}, summary, this.#table);
-            if (this.#live.length) {
+            const described = [...new Set(this.plot.renderers.map((one) => one.data_source?.description))].filter(Boolean);
+            this.#details = make("details", {}, summary, ...described.map((text) => make("p", {textContent: text})), this.#table);
+            if (this.#isLive) {
                 const all = ["CSV", "JSON"].map((format) => this.#button(`${format}, every sample`, (button) => this.#saveAll(format, button)));
                 this.#details.append(make("div", {className: "buttons"}, ...all));
             }
@@ -72,7 +73,7 @@
         }
 
         get element() {
-            const formats = this.#live.length ? ["CSV", "JSON"] : ["CSV"];
+            const formats = this.#isLive ? ["CSV", "JSON"] : ["CSV"];
             const buttons = formats.map((format) => this.#button(format, () => this.#saveShown(format)));
             const png = this.#button("PNG", () => this.#savePng());
             return make("article", {className: "numbers"}, this.#details, make("div", {className: "buttons"}, ...buttons, png));
@@ -80,6 +81,11 @@
 
         get #sources() {
             return Tidegauge.Figures.sources(this.plot);
+        }
+
+        // A pattern that nothing matches yet is live, too.
+        get #isLive() {
+            return this.plot.renderers.some((one) => one.data_source?.series);
         }
 
         get #live() {
@@ -168,7 +174,7 @@
 
         // What the plot shows.
         #saveShown(format) {
-            if (this.#live.length) this.#save(format, this.#samples(...this.#shown));
+            if (this.#isLive) this.#save(format, this.#samples(...this.#shown));
             else this.#saveCsv(this.#sources.flatMap((source) => Numbers.#columns(source).map((row) => row.map(finite))));
         }
 

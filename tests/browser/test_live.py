@@ -97,12 +97,15 @@ def test_a_rate_is_drawn_of_what_the_window_has_and_of_what_comes(
     assert tab.complaints == []
 
 
-def test_units_are_on_the_axis_and_beside_the_newest_value(open_tab: Open, server: Served) -> None:
+def test_units_and_descriptions_are_where_the_values_are(open_tab: Open, server: Served) -> None:
     push(server, ("usage{host=a}", 12, now()))
     tab = open_tab("dashboard/zoo/")
     label = "() => Bokeh.documents[0].roots()[0].children.slice(0, 2).map((plot) => plot.left[0].axis_label)"
     assert tab.page.evaluate(label) == ["%", "B/s"]
-    assert "%" in tab.page.locator("summary", has_text="Usage").inner_text()
+    summary = tab.page.locator("summary", has_text="Usage")
+    assert "%" in summary.inner_text()
+    summary.press("Enter")
+    assert tab.page.get_by_text("How busy it is.").is_visible()
 
 
 def test_a_value_in_a_band_is_named_at_the_top_until_it_leaves_it(

@@ -12,7 +12,9 @@ SIZE = {"height": 220, "sizing_mode": "stretch_width"}
 @dashboard(title="Zoo")
 def zoo():
     lines = figure(title="Usage", x_axis_type="datetime", **SIZE)
-    lines.line("t", "v", source=live("usage{host=*}", unit="%", warn=80, bad=95), line_width=2)
+    lines.line(
+        "t", "v", source=live("usage{host=*}", unit="%", warn=80, bad=95, description="How busy it is."), line_width=2
+    )
     rates = figure(title="Traffic", x_axis_type="datetime", **SIZE)
     rates.line("t", "v", source=live("traffic", rate_s=1, unit="B/s"))
     newest = live("usage{host=*}", newest=True, unit="%")

@@ -55,7 +55,7 @@ def test_a_pattern_is_a_line_a_series_and_new_ones_appear_by_themselves(
 ) -> None:
     push(server, ("usage{host=a}", 10, now()), ("usage{host=b}", 20, now()))
     tab = open_tab("dashboard/zoo/")
-    assert set(tab.page.evaluate(LINES)) >= {"a", "b"}
+    until(eventually, tab, lambda: set(tab.page.evaluate(LINES)) >= {"a", "b"})
     push(server, ("usage{host=new}", 30, now()), ("usage{host=a}", 11, now()))
     until(eventually, tab, lambda: tab.page.evaluate(LINES).get("new") == [30])
     assert tab.page.evaluate(LINES)["a"][-2:] == [10, 11]
@@ -89,7 +89,7 @@ def test_a_rate_is_drawn_of_what_the_window_has_and_of_what_comes(
     at = now() - 10_000
     push(server, ("traffic", 100, at), ("traffic", 300, at + 2000), ("traffic", 50, at + 3000))
     tab = open_tab("dashboard/zoo/")
-    assert tab.page.evaluate(RATES) == [[at + 2000, at + 3000], [100, 50]]
+    until(eventually, tab, lambda: tab.page.evaluate(RATES) == [[at + 2000, at + 3000], [100, 50]])
     push(server, ("traffic", 70, at + 7000))
     until(eventually, tab, lambda: tab.page.evaluate(RATES)[1][-1] == 5)
     push(server, ("traffic", 60, at + 5000))  # late: between two that are there
@@ -97,13 +97,15 @@ def test_a_rate_is_drawn_of_what_the_window_has_and_of_what_comes(
     assert tab.complaints == []
 
 
-def test_units_and_descriptions_are_where_the_values_are(open_tab: Open, server: Served) -> None:
+def test_units_and_descriptions_are_where_the_values_are(
+    open_tab: Open, server: Served, eventually: Eventually
+) -> None:
     push(server, ("usage{host=a}", 12, now()))
     tab = open_tab("dashboard/zoo/")
     label = "() => Bokeh.documents[0].roots()[0].children.slice(0, 2).map((plot) => plot.left[0].axis_label)"
     assert tab.page.evaluate(label) == ["%", "B/s"]
     summary = tab.page.locator("summary", has_text="Usage")
-    assert "%" in summary.inner_text()
+    until(eventually, tab, lambda: "%" in summary.inner_text())
     summary.press("Enter")
     assert tab.page.get_by_text("How busy it is.").is_visible()
 

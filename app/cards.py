@@ -12,6 +12,7 @@ from msgspec import Struct, json
 
 from app.clock import now_ms
 from app.dashboards import Dashboard
+from app.drawn import VERDICTS
 from app.files import Files
 from app.history import as_rate
 from app.hub import Hub
@@ -21,7 +22,6 @@ from app.sparkline import Sparkline, duration, figure, sparkline
 FILE = "front.json"
 EVERY_S = 5.0  # shortest time between two files
 UNDRAWN = 100  # series listed, at most
-BANDS = {"": "", "warn": "warning", "bad": "bad"}  # as they are called
 BOX = (240, 48)  # width and height of a card's sparkline, in its own units; front.html has them as its viewBox
 
 
@@ -158,7 +158,7 @@ class Cards:
             newest=self._hub.newest_time(names),
             lead=lead,
             value=figure(line.newest, unit),
-            band=BANDS[first.band(line.newest)],
+            band=VERDICTS[first.band(line.newest)],
             label=describe(lead, line, unit),
             line=line.line,
             area=line.area,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
 
+VERDICTS = {"": "", "warn": "warning", "bad": "bad"}  # what pages call the bands
+
 
 @lru_cache(1000)
 def pattern(name: str) -> re.Pattern[str] | None:

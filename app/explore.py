@@ -42,8 +42,7 @@ def feed() -> Response:
     house = current_house()
     drawn = _asked_for()
     names, omitted = resolve(house.hub, [one.series for one in drawn])
-    if len(names) > MATCHING:
-        raise BadParameter("series", f"{len(names)} series", f"at most {MATCHING} series")
+    _check_number(names)
     if span := _span():
         to, series = _history(drawn, *span)
         bounds = {"to": to}
@@ -75,9 +74,13 @@ def _asked_for() -> list[Drawn]:
 
 def _series() -> list[str]:
     names = list(dict.fromkeys(name for name in request.args.getlist("series") if name))
+    _check_number(names)
+    return names
+
+
+def _check_number(names: list[str]) -> None:
     if len(names) > MATCHING:
         raise BadParameter("series", f"{len(names)} series", f"at most {MATCHING} series")
-    return names
 
 
 def _span() -> tuple[int, int] | None:
@@ -96,7 +99,7 @@ def _span() -> tuple[int, int] | None:
 
 def _history(drawn: list[Drawn], start: int, end: int) -> tuple[int, list[dict[str, object]]]:
     hub = current_house().hub
-    wanted = {(name, one.rate_s): None for one in drawn for name in hub.matching(one.series)[:MATCHING]}
+    wanted = {(name, one.rate_s): None for one in drawn for name in resolve(hub, [one.series])[0]}
     to, found = hub.history(dict.fromkeys(name for name, _ in wanted), start, end)
     columns = min(whole("columns", request.args.get("columns", str(COLUMNS))), 4000, POINTS // max(1, len(wanted)))
     series: list[dict[str, object]] = []
@@ -121,8 +124,8 @@ def explore() -> Response:
     """Send the page that draws ``?series=``; ``&glyph=`` of GLYPHS, ``&together`` in one plot, ``&rate`` a second."""
     house = current_house()
     names, glyph = _series(), _glyph()
-    known = [one.name for one in house.hub.list()]
-    unknown = [name for name in names if "*" not in name and name not in set(known)]
+    known = house.hub.names()
+    unknown = [name for name in names if "*" not in name and name not in house.hub]
     series = urlencode([("series", name) for name in names])
     drawn = "".join(f"&{one}" for one in ("together", "rate") if one in request.args)
     rate_s = "&rate_s=1" if "rate" in request.args else ""

@@ -5,7 +5,7 @@ from math import isnan
 
 from app.clock import format_ms
 from app.dashboards import Dashboard
-from app.drawn import Drawn
+from app.drawn import VERDICTS, Drawn
 from app.history import as_rate
 from app.hub import Hub, SeriesSnapshot
 from app.publisher import resolve
@@ -37,15 +37,14 @@ def tables(hub: Hub, dashboard: Dashboard) -> list[Table]:
 
 
 def _table(snapshot: SeriesSnapshot, drawn: Drawn) -> Table:
-    columns = snapshot.columns.by_time() if drawn.rate_s is None else as_rate(snapshot.columns, drawn.rate_s)
-    _, times, values = columns
+    _, times, values = snapshot.columns.by_time() if drawn.rate_s is None else as_rate(snapshot.columns, drawn.rate_s)
     newest = list(zip(times, values, strict=True))[: -ROWS - 1 : -1]
     band = drawn.band(newest[0][1]) if newest else ""
     return Table(
         snapshot.name,
         drawn.unit or (snapshot.unit if drawn.rate_s is None else ""),
         drawn.description,
-        {"warn": "warning"}.get(band, band),
+        VERDICTS[band],
         tuple((format_ms(t), _text(v)) for t, v in newest),
     )
 

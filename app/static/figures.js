@@ -104,7 +104,12 @@
 
         // The plots with a time axis that draw a live source.
         get timePlots() {
-            return this.plots.filter((plot) => Figures.timeAxes(plot).length && plot.renderers.some((one) => one.data_source?.series));
+            return this.plots.filter((plot) => Figures.timeAxes(plot).length && Figures.isLive(plot));
+        }
+
+        // Whether a plot draws a live source; a pattern that nothing matches yet is one, too.
+        static isLive(plot) {
+            return plot.renderers.some((one) => one.data_source instanceof Tidegauge.LiveSource);
         }
 
         static timeAxes(plot) {
@@ -115,6 +120,10 @@
         static sources(plot) {
             const all = plot.renderers.map((one) => one.data_source).filter((one) => one instanceof ColumnarDataSource);
             return [...new Set(all)].filter((one) => !one.isTemplate);
+        }
+
+        static liveSources(plot) {
+            return Figures.sources(plot).filter((one) => one instanceof Tidegauge.LiveSource);
         }
 
         static title(plot) {

@@ -76,8 +76,8 @@
         for (const one of body.cards) if (byName.get(one.name)?.querySelector("svg")) showCard(byName.get(one.name), one);
         showSeries(body);
         const problem = element("problem");
-        write(problem, body.problem && `Nothing new can be kept now: ${body.problem}. It goes on by itself.`);
-        problem.hidden = !body.problem;
+        write(problem, poller.problem);
+        problem.hidden = !poller.problem;
         filter();
         say();
     }

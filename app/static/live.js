@@ -1,4 +1,4 @@
-// Live sources: feeds read by cursor, one poller a feed, shared by all the sources on the page.
+// The page's feed, read by cursor: one poller, shared by all the sources on the page.
 //
 //   Reader  the protocol alone: no network, no Bokeh
 //   Feed    polls one feed and hands its samples to the sources (source.js)
@@ -75,15 +75,17 @@
 
     // Fires "series" when there are other series, before the sources have their samples, and "fresh" when they have.
     class Feed extends Poller {
-        static #feeds = new Map();
+        static #own = null;
 
-        // The feed at this URL, relative to the application's front page: "feeds/server/" or "api/feed?series=a".
-        static at(path) {
-            if (!Feed.#feeds.has(path)) Feed.#feeds.set(path, new Feed(path));
-            return Feed.#feeds.get(path);
+        // The page's own feed, "feeds/server/" or "api/feed?series=a"; null if it draws no series.
+        static get own() {
+            const {feed} = document.body.dataset;
+            if (feed) Feed.#own ??= new Feed(feed);
+            return Feed.#own;
         }
 
         reader = new Reader();
+        omitted = 0; // how many series match a pattern and are left out
         #path;
         #history = null;
         #appended = 0; // samples of one series, after a history
@@ -91,7 +93,6 @@
         #columns = new Map(); // of the last window, until samples were appended after it
         #lacking = false; // a source came too late for those, or they must be loaded anew
         #known = 0; // how many series the page was told of
-        #omitted = 0;
 
         constructor(path) {
             super(path);
@@ -142,16 +143,6 @@
             return !this.reader.newest.size;
         }
 
-        // How many series match a pattern and are left out.
-        get omitted() {
-            return this.#omitted;
-        }
-
-        // Why nothing new comes, as the server says; undefined while it does.
-        get problem() {
-            return this.body?.problem;
-        }
-
         // One of live, paused, history, stale, offline, signed out, starting.
         get state() {
             if (this.paused) return "paused";
@@ -185,9 +176,8 @@
                 return;
             }
             if (this.#history?.to || !fresh.size) return;
-            const known = this.reader.names.size;
             this.#columns = new Map([...fresh.keys()].map((name) => [name, {t: [], v: []}])); // a new series has no others
-            if (known !== this.#known) this.#tellSeries();
+            if (this.reader.names.size !== this.#known) this.#tellSeries();
             this.#columns = new Map();
             for (const source of this.#sources) source.append(fresh, this.#history ? undefined : source.max_size ?? undefined);
             if (this.#history) {
@@ -217,7 +207,7 @@
                 url = `${Poller.resolve(document.body.dataset.history).href}&${asked}`;
             }
             const window = await this.get(url);
-            this.#omitted = window.omitted ?? 0;
+            this.omitted = window.omitted ?? 0;
             this.#appended = 0;
             return window;
         }

@@ -83,13 +83,12 @@
             return Tidegauge.Figures.sources(this.plot);
         }
 
-        // A pattern that nothing matches yet is live, too.
         get #isLive() {
-            return this.plot.renderers.some((one) => one.data_source?.series);
+            return Tidegauge.Figures.isLive(this.plot);
         }
 
         get #live() {
-            return this.#sources.filter((source) => source.series);
+            return Tidegauge.Figures.liveSources(this.plot);
         }
 
         // As the plot's axis writes it, or with its unit.
@@ -201,10 +200,13 @@
                 this.#saveCsv([["time", "series", "value"], ...cells]);
                 return;
             }
-            const series = [...new Set(rows.map(([name]) => name))].map((name) => {
-                const own = rows.filter((row) => row[0] === name);
-                return {name, t: own.map((row) => row[1]), v: own.map((row) => row[2])}; // JSON writes NaN as null
-            });
+            const byName = new Map();
+            for (const [name, t, v] of rows) {
+                if (!byName.has(name)) byName.set(name, {name, t: [], v: []});
+                byName.get(name).t.push(t);
+                byName.get(name).v.push(v); // JSON writes NaN as null
+            }
+            const series = [...byName.values()];
             save(new Blob([JSON.stringify({series})], {type: "application/json"}), this.#name("json"));
         }
 

@@ -1,7 +1,7 @@
 // A dashboard's page: embeds its figures and says how fresh they are.
 "use strict";
 (() => {
-    const {document: documentUrl, feed: feedUrl} = document.body.dataset;
+    const {document: documentUrl} = document.body.dataset;
     const element = document.getElementById("figures");
     const state = document.getElementById("state");
 
@@ -24,7 +24,7 @@
         document.getElementById("empty").hidden = !(feed.history && feed.isEmpty);
         const problem = document.getElementById("problem");
         problem.hidden = !feed.problem;
-        if (feed.problem) problem.textContent = `Nothing new can be kept now: ${feed.problem}. It goes on by itself.`;
+        if (feed.problem) problem.textContent = feed.problem;
         const missed = feed.reader.missedBefore;
         if (missed !== null) {
             const note = document.getElementById("missed");
@@ -35,8 +35,8 @@
 
     async function open() {
         const {clock, theme, Feed, Figures, Moment, Numbers, Patterns, Timeline, Toolbar, Units} = Tidegauge;
-        const feed = feedUrl ? Feed.at(feedUrl) : null;
-        const figures = new Figures(element, new URL(documentUrl, new URL(document.body.dataset.root, location)));
+        const feed = Feed.own;
+        const figures = new Figures(element, Tidegauge.Poller.resolve(documentUrl));
         const toolbar = new Toolbar();
         if (feed) new Patterns(figures, feed);
         // A finger scrolls the page, also on a plot; BokehJS would pan, and the page stand still.
@@ -48,12 +48,10 @@
         addEventListener("zonechange", nameZone);
         toolbar.offerZone(clock, figures);
         toolbar.offerThemes(theme);
-        let units = null;
-        let timeline = null;
         Numbers.show(document.getElementById("numbers"), figures, feed);
+        const units = feed && new Units(figures, feed);
+        const timeline = feed && new Timeline(figures, feed, new URLSearchParams(location.search));
         if (feed) {
-            units = new Units(figures, feed);
-            timeline = new Timeline(figures, feed, new URLSearchParams(location.search));
             new Moment(figures);
             toolbar.offerSpans(timeline);
             toolbar.offerPause(feed, () => say(feed, units));

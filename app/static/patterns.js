@@ -10,7 +10,7 @@
     class Patterns {
         #figures;
         #feed;
-        #templates = []; // {plot, renderer, item, sources}: a renderer whose source is a pattern
+        #templates = []; // {plot, renderer, legend, sources, drawn}: a renderer whose source is a pattern
 
         constructor(figures, feed) {
             this.#figures = figures;

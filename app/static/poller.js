@@ -70,6 +70,12 @@
             return this.now - this.body.time < STALE_MS ? "live" : "stale";
         }
 
+        // Why nothing new comes, as the server says; "" while it does.
+        get problem() {
+            const why = this.body?.problem;
+            return why ? `Nothing new can be kept now: ${why}. It goes on by itself.` : "";
+        }
+
         #wake() {
             clearTimeout(this.#timer);
             if (this.#started && !document.hidden && !this.#polling && !this.#paused) this.#poll();

@@ -60,11 +60,11 @@
 
         // Called by BokehJS when the model is made; AjaxDataSource would begin to poll here.
         setup() {
-            Feed.at(document.body.dataset.feed).add(this);
+            Feed.own.add(this);
         }
 
         destroy() {
-            Feed.at(document.body.dataset.feed).remove(this);
+            Feed.own.remove(this);
             super.destroy();
         }
 

@@ -62,7 +62,7 @@
 
         #load() {
             const {history} = this;
-            if (history || this.#feed.history) this.#feed.show(history).then(() => this.follow());
+            if (history || this.#feed.history) this.#feed.show(history);
             this.#follow(true);
         }
 
@@ -113,7 +113,7 @@
 
         get #starts() {
             return this.#figures.timePlots.flatMap((plot) =>
-                Tidegauge.Figures.sources(plot).filter((one) => one.series && one.data.t.length).map((one) => one.data.t[0]));
+                Tidegauge.Figures.liveSources(plot).filter((one) => one.data.t.length).map((one) => one.data.t[0]));
         }
 
         follow() {

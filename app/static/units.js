@@ -22,7 +22,7 @@
 
         // The only unit of a plot, or "".
         ofPlot(plot, feed) {
-            const all = new Set(Tidegauge.Figures.sources(plot).filter((one) => one.series).map((one) => units.of(one, feed)));
+            const all = new Set(Tidegauge.Figures.liveSources(plot).map((one) => units.of(one, feed)));
             return all.size === 1 ? [...all][0] : "";
         },
 
@@ -86,7 +86,7 @@
         get crossed() {
             const found = {bad: [], warn: []};
             for (const plot of this.#figures.plots) {
-                const bands = Tidegauge.Figures.sources(plot).filter((one) => one.series).flatMap((source) =>
+                const bands = Tidegauge.Figures.liveSources(plot).flatMap((source) =>
                     (source.newest ? [...source.data.v] : [source.data.v.at(-1)]).map((value) => units.band(source, value)));
                 for (const band of ["bad", "warn"]) if (bands.includes(band)) found[band].push(Tidegauge.Figures.title(plot));
             }

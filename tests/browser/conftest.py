@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -51,6 +52,13 @@ class Tab:
         """What axe-core finds on the page as it is now."""
         found = Axe().run(self.page).response["violations"]
         return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
+
+    def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
+        """Let the page go on until a condition holds: the browser is driven from this thread alone."""
+        deadline = monotonic() + within_s
+        while not condition():
+            assert monotonic() < deadline, f"did not come true within {within_s} s"
+            self.page.wait_for_timeout(100)
 
     def state(self) -> str:
         return str(self.page.locator("#state strong").inner_text())

@@ -90,22 +90,20 @@ def test_a_renderer_that_was_frozen_has_no_hole(browser: Browser, open_tab: Open
     assert asleep.complaints == []
 
 
-def test_a_page_says_stale_when_python_stops_and_its_lines_go_on_with_a_gap(
-    server: Served, open_tab: Open, eventually: Eventually
-) -> None:
+def test_a_page_says_stale_when_python_stops_and_its_lines_go_on_with_a_gap(server: Served, open_tab: Open) -> None:
     tab = open_tab("dashboard/server/")
     pid = server.daemon_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        eventually(lambda: _wait(tab) and tab.state() == "stale", within_s=30)
+        tab.until(lambda: tab.state() == "stale", within_s=30)
         assert "newest sample" in tab.page.locator("#state span").inner_text()
         assert len(tab.points(MEMORY)) > 0
     finally:
         os.kill(pid, signal.SIGKILL)
     before = tab.points(MEMORY)
     server.wait_ready()
-    eventually(lambda: _wait(tab) and tab.state() == "live", within_s=20)
-    eventually(lambda: _wait(tab) and tab.points(MEMORY)[-1][0] > before[-1][0] + 2000, within_s=10)
+    tab.until(lambda: tab.state() == "live", within_s=20)
+    tab.until(lambda: tab.points(MEMORY)[-1][0] > before[-1][0] + 2000, within_s=10)
     after = tab.points(MEMORY)
     assert after[: len(before)] == before
     # The last sample before the end may have been kept and not yet published.

@@ -3,7 +3,6 @@ them anew. Look at each before you commit it.
 """
 
 import io
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import served
 from numpy.typing import NDArray
 from PIL import Image
-from served import TOKEN, Served
+from served import Served
 
 Open = Callable[..., Any]
 PICTURES = Path(__file__).parent / "looks"
@@ -35,14 +34,13 @@ CALM = ".state, .state *, .age, [data-name=server] .newest { visibility: hidden 
 @pytest.fixture(scope="module")
 def server(eventually: Callable[..., None]) -> Iterator[Served]:
     one = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"))
-    samples = [
+    samples: list[dict[str, object]] = [
         {"name": f"usage{{host={host}}}", "value": 50 + n * 10 + (at % 20) * (n - 1), "time": START + at * 1000}
         for at in range(600)
         for n, host in enumerate(("db", "web1", "web2"))
     ]
     samples += [{"name": "traffic", "value": at * at, "time": START + at * 1000} for at in range(600)]
-    body = json.dumps(samples).encode()
-    assert one.ask("/api/series", "POST", body, Authorization=f"Bearer {TOKEN}").status == 200
+    one.push(*samples)
     eventually(lambda: b"usage{host=db}" in one.ask("/feeds/front.json").body, 15)  # a new one comes every 5 s
     yield one
     served.stop(one)

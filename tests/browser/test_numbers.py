@@ -11,7 +11,6 @@ from served import PLOTS
 MEMORY = "process.memory"
 TITLE = "Python: resident memory"
 Open = Callable[..., Any]
-Eventually = Callable[..., None]
 
 
 def download(tab: Any, button: str) -> bytes:
@@ -20,9 +19,9 @@ def download(tab: Any, button: str) -> bytes:
     return Path(coming.value.path()).read_bytes()
 
 
-def test_a_plots_table_has_its_newest_numbers_in_the_viewers_zone(open_tab: Open, eventually: Eventually) -> None:
+def test_a_plots_table_has_its_newest_numbers_in_the_viewers_zone(open_tab: Open) -> None:
     tab = open_tab("dashboard/server/", timezone_id="Asia/Tokyo")
-    eventually(lambda: tab.page.wait_for_timeout(100) is None and len(tab.points(MEMORY)) >= 3)
+    tab.until(lambda: len(tab.points(MEMORY)) >= 3)
     tab.page.keyboard.press("p")
     points = tab.points(MEMORY)
     summary = tab.page.locator("summary", has_text=TITLE)
@@ -38,9 +37,9 @@ def test_a_plots_table_has_its_newest_numbers_in_the_viewers_zone(open_tab: Open
     assert tab.complaints == []
 
 
-def test_a_plots_csv_has_exactly_the_samples_that_it_shows(open_tab: Open, eventually: Eventually) -> None:
+def test_a_plots_csv_has_exactly_the_samples_that_it_shows(open_tab: Open) -> None:
     tab = open_tab("dashboard/server/?span=1m")
-    eventually(lambda: tab.page.wait_for_timeout(100) is None and len(tab.points(MEMORY)) >= 3)
+    tab.until(lambda: len(tab.points(MEMORY)) >= 3)
     tab.page.keyboard.press("p")
     newest = tab.points(MEMORY)[-1][0]
     points = [row for row in tab.points(MEMORY) if row[0] > newest - 59_000]
@@ -63,10 +62,10 @@ def test_a_plot_without_live_source_has_its_columns(open_tab: Open) -> None:
     assert tab.complaints == []
 
 
-def test_each_plot_is_a_picture_with_its_title_and_newest_value(open_tab: Open, eventually: Eventually) -> None:
+def test_each_plot_is_a_picture_with_its_title_and_newest_value(open_tab: Open) -> None:
     tab = open_tab("dashboard/server/", timezone_id="Europe/Berlin")
     picture = tab.page.get_by_role("img", name=TITLE)
-    eventually(lambda: tab.page.wait_for_timeout(100) is None and picture.count() == 1)
+    tab.until(lambda: picture.count() == 1)
     assert "MiB at 2" in picture.get_attribute("aria-label")
     assert picture.get_attribute("aria-label").endswith("Europe/Berlin")
     assert tab.page.get_by_role("img").count() == PLOTS

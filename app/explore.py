@@ -1,6 +1,5 @@
 """Explore: any series, drawn at once. Its page, the feed that it polls, and history for every page."""
 
-import gzip
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from app.api import cursor, time, whole
 from app.clock import now_ms
 from app.drawn import Drawn
 from app.errors import BadParameter, UnknownDashboard
-from app.guard import current_house, page
+from app.guard import current_house, page, send_json
 from app.history import rate, thin
 from app.live import LiveSource, live
 from app.publisher import MATCHING, resolve, tail_series, window_series
@@ -28,7 +27,6 @@ PLOTS = 20  # apart; more are drawn together
 LISTED = 2000  # names to choose from
 COLUMNS = 800  # of the screen, by default and at most 4,000
 POINTS = 40_000  # columns of all series together
-GZIP_BYTES = 2_000
 
 
 @blueprint.get("/api/feed")
@@ -54,12 +52,7 @@ def feed() -> Response:
     else:
         snapshot = house.hub.snapshot(names)
         bounds, series = {"to": snapshot.to}, window_series(snapshot)
-    response = Response(house.encode_feed(bounds, series, omitted), mimetype="application/json")
-    if request.accept_encodings["gzip"] and len(response.data) > GZIP_BYTES:
-        response.data = gzip.compress(response.data, 3)
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Vary"] = "Accept-Encoding"
-    return response
+    return send_json(house.encode_feed(bounds, series, omitted))
 
 
 def _asked_for() -> list[Drawn]:
@@ -156,7 +149,7 @@ def document() -> Response:
     for source in model.select({"type": LiveSource}):
         source.update(max_size=current_house().settings.window)
     dress(model, theme)
-    return Response(msgspec.json.encode(json_item(model, theme=themes()[theme])), mimetype="application/json")
+    return send_json(msgspec.json.encode(json_item(model, theme=themes()[theme])))
 
 
 def _glyph() -> str:

@@ -1,5 +1,6 @@
 """Which requests are served, and the one shape of every error: JSON, or a page for a browser."""
 
+import gzip
 import hmac
 import ipaddress
 import re
@@ -25,6 +26,7 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors {frames}; " + TRUSTED_TYPES
 )
 LIVENESS = "/health/live"
+GZIP_BYTES = 2_000  # less is sent as it is
 # What pages of other origins load: the script, and images where embedding is allowed.
 EMBED_SCRIPT, IMAGES = "/embed.js", "/spark/"
 SCHEME = re.compile(r"(Bearer|Token|Basic) +([!-~]+)", re.IGNORECASE)
@@ -110,6 +112,19 @@ def page(template: str, *, bokehjs: Sequence[str], **values: object) -> Response
     if "bokeh-tables.min.js" in bokehjs:  # its SlickGrid sets innerHTML, and styles in attributes
         allowed = policy("'unsafe-inline'").replace(TRUSTED_TYPES, "")
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": allowed})
+
+
+def send_json(body: bytes, packed: bytes | None = None) -> Response:
+    """Return JSON as an answer, compressed for who takes it.
+
+    Args:
+        packed: *body* by gzip, if it is kept.
+    """
+    response = Response(body, mimetype="application/json", headers={"Vary": "Accept-Encoding"})
+    if request.accept_encodings["gzip"] and len(body) > GZIP_BYTES:
+        response.data = packed or gzip.compress(body, 3)
+        response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 def is_embedded() -> bool:

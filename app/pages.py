@@ -7,7 +7,7 @@ from app.cards import BOX, matches, text_of
 from app.clock import format_ms, now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
-from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors
+from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors, send_json
 from app.sparkline import duration
 from app.tables import tables
 
@@ -109,9 +109,10 @@ def table(name: str) -> Response:
 @blueprint.get("/dashboard/<name>/document.json")
 def document(name: str) -> Response:
     """Send a dashboard's figures as Bokeh's ``json_item``, as they were built at start; ``?theme=dark`` or light."""
-    documents = _dashboard(name).documents
-    body = documents.get(request.args.get("theme", "light"), documents["light"])
-    response = Response(body, mimetype="application/json", headers={"Cache-Control": "no-cache"})
+    one = _dashboard(name)
+    theme = "dark" if request.args.get("theme") == "dark" else "light"
+    response = send_json(one.documents[theme], one.packed[theme])
+    response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     response.make_conditional(request)
     return response

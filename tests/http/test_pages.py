@@ -1,3 +1,4 @@
+import gzip
 import json
 import re
 from pathlib import Path
@@ -105,6 +106,15 @@ def test_no_redirect_repeats_the_host(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Host": "attacker"})
     assert (answer.status_code, answer.headers["Location"]) == (308, f"{path}/")
     assert "attacker" not in answer.text
+
+
+def test_a_document_is_compressed_for_who_takes_it(client: FlaskClient) -> None:
+    plain = client.get("/dashboard/server/document.json")
+    packed = client.get("/dashboard/server/document.json", headers={"Accept-Encoding": "gzip"})
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    assert gzip.decompress(packed.data) == plain.data
+    assert (plain.headers["Vary"], packed.headers["Vary"]) == ("Accept-Encoding", "Accept-Encoding")
+    assert plain.headers["ETag"] != packed.headers["ETag"]
 
 
 def test_the_prefix_without_its_slash_leads_to_the_front_page(client: FlaskClient) -> None:

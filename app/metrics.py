@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 
+from app import vitals
 from app.guard import current_house, is_from_loopback, pusher
 from app.house import House
 
@@ -36,6 +37,8 @@ class HouseCollector:
         yield GaugeMetricFamily(
             "tidegauge_up_seconds", "Since this process began to serve", monotonic() - house.started_at
         )
+        if (answered := vitals.requests()) is not None:
+            yield CounterMetricFamily("tidegauge_python_requests", "That reached Python (mod_wsgi)", answered)
         yield GaugeMetricFamily("tidegauge_series", "Series with a window", len(house.hub))
         yield CounterMetricFamily("tidegauge_samples", "Samples kept by this process", house.hub.kept)
         yield CounterMetricFamily("tidegauge_samples_refused", "By the cap on series", house.hub.refused)

@@ -74,6 +74,14 @@ def request_metrics() -> Callable[[], dict[str, float | int]] | None:
     return reader
 
 
+def requests() -> int | None:
+    """Return how many requests this process has been given, or None where mod_wsgi does not count them."""
+    module = mod_wsgi()
+    if module is None or not hasattr(module, "start_recording_metrics"):
+        return None
+    return int(module.process_metrics()["request_count"])
+
+
 def resident_bytes() -> int:
     """Return the physical memory that this process occupies, in bytes (Linux: its resident set)."""
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,48 +1,65 @@
 """The measured comparisons: interleaved rounds in one run; what counts is the ratio of the medians.
 
-Prints a table for each and writes bench/results.json.
+``python -m bench`` runs all, ``python -m bench update growth`` those two, and keeps what was measured of the others.
+Prints a table of each and writes bench/results.json. QUICK=1 takes a round of a second of each.
 """
 
-import json
+import os
+import sys
+from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import served
+from served import Served
 
-from bench import journal, poll, push
+from bench import report, update, viewers
+from bench.report import Table
 
-RESULTS = Path(__file__).parent / "results.json"
+QUICK = bool(os.environ.get("QUICK"))
+ROUNDS = 1 if QUICK else 5
+SECONDS = 1 if QUICK else 3
 
 
-def table(title: str, unit: str, limit: str, rounds: dict[str, list[float]]) -> dict[str, object]:
-    """Print one comparison, as ratios to *limit*, and return it for the results."""
-    middle = {name: median(values) for name, values in rounds.items()}
-    print(f"\n{title}, {unit}\n{'':44} {'median':>10} {'lowest':>10} {'highest':>10} {'ratio':>6}")
-    for name, values in rounds.items():
-        ratio = middle[name] / middle[limit]
-        print(f"{name:44} {middle[name]:10.5g} {min(values):10.5g} {max(values):10.5g} {ratio:6.2f}")
-    return {"unit": unit, "limit": limit, "rounds": rounds}
+@contextmanager
+def server(**settings: str) -> Iterator[Served]:
+    """Serve Tidegauge as it comes, with *settings*."""
+    one = served.start(**settings)
+    try:
+        yield one
+    finally:
+        served.stop(one)
+
+
+def measure_update() -> Table:
+    with server() as one:
+        return update.measure(one, ROUNDS, SECONDS)
+
+
+def measure_whole() -> Table:
+    with server(TIDEGAUGE_PUBLISH_MS="250") as one:
+        return update.whole(one, 10_000 if QUICK else 1_000_000)
+
+
+def measure_memory() -> Table:
+    with server() as one:
+        return viewers.memory(one, 50 if QUICK else 1000)
+
+
+def measure_viewers() -> Table:
+    with server() as one:
+        return viewers.most(one, 1 if QUICK else 3, 2 if QUICK else 10)
+
+
+MEASURES = {"update": measure_update, "whole": measure_whole, "memory": measure_memory, "viewers": measure_viewers}
 
 
 def main() -> None:
-    """Run all comparisons."""
-    server = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"))
-    try:
-        results = {
-            "poll": table("A poll", "requests/s", "static file of the same size", poll.measure(server)),
-            "batches": table("Samples in, batches of 5,000", "samples/s", push.BARE, push.batches(server)),
-            "singles": table("Samples in, one a push, 16 connections", "pushes/s", push.EMPTY, push.singles(server)),
-            "latency": table("From a push's answer to the feed", "ms", "publish_ms", push.latency(server)),
-        }
-    finally:
-        served.stop(server)
-    server = served.start()  # without the dashboard of 1,000 lines, which is 80 MB of figures
-    try:
-        results["memory"] = table("Memory of the daemon process", "MB", "budget", push.memory(server))
-    finally:
-        served.stop(server)
-    results["journal"] = table("The journal, a million samples", "s", journal.BUDGET, journal.measure())
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    tables = report.load()
+    for name in sys.argv[1:] or MEASURES:
+        tables[name] = MEASURES[name]()
+        print(tables[name].printed(), flush=True)
+        report.save(tables, {})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import served
 from served import Served
 
-from bench import report, update, viewers
+from bench import opening, report, update, viewers
 from bench.report import Table
 
 QUICK = bool(os.environ.get("QUICK"))
@@ -36,6 +36,11 @@ def measure_update() -> Table:
         return update.measure(one, ROUNDS, SECONDS)
 
 
+def measure_opening() -> Table:
+    with server() as one:
+        return opening.measure(one, ROUNDS, SECONDS)
+
+
 def measure_whole() -> Table:
     with server(TIDEGAUGE_PUBLISH_MS="250") as one:
         return update.whole(one, 10_000 if QUICK else 1_000_000)
@@ -51,7 +56,7 @@ def measure_viewers() -> Table:
         return viewers.most(one, 1 if QUICK else 3, 2 if QUICK else 10)
 
 
-MEASURES = {"update": measure_update, "whole": measure_whole, "memory": measure_memory, "viewers": measure_viewers}
+MEASURES = {"update": measure_update, "opening": measure_opening, "whole": measure_whole, "memory": measure_memory, "viewers": measure_viewers}
 
 
 def main() -> None:

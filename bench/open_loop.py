@@ -8,11 +8,10 @@ import selectors
 import socket
 import time
 from dataclasses import dataclass
+from math import inf
 from urllib.parse import urlsplit
 
 from bench.wrk import Request
-
-CONNECT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,10 @@ class Polled:
 
 
 class _Viewer:
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.address = address
+    def __init__(self) -> None:
         self.due = 0.0  # of the poll that is not answered; 0.0 if there is none
         self.received = b""
-        self.socket = self.connect()
-
-    def connect(self) -> socket.socket:
-        self.received, self.due = b"", 0.0
-        self.socket = socket.create_connection(self.address, CONNECT_S)
-        self.socket.setblocking(False)  # noqa: FBT003
-        return self.socket
+        self.socket: socket.socket | None = None
 
     def is_answered(self) -> bool | None:
         """Tell whether the answer is whole, and a success; None: not yet."""
@@ -51,82 +43,87 @@ class _Viewer:
 
 
 class Viewers:
-    """Open viewers of *url*, each sending *request* every *every_s* seconds."""
+    """Viewers of *url*, each sending *request* every *every_s* seconds, evenly spread."""
 
     def __init__(self, url: str, request: Request, count: int, every_s: float = 2.0) -> None:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 80
-        head = f"{request.method} {request.path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        self._address = (parts.hostname or "", parts.port or 80)
+        head = f"{request.method} {request.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-        if request.body or request.method != "GET":
+        if request.method != "GET":
             head += f"Content-Length: {len(request.body)}\r\n"
         self._sent = head.encode() + b"\r\n" + request.body
         self._every_s = every_s
         self._selector = selectors.DefaultSelector()
-        self._viewers = [_Viewer((host, port)) for _ in range(count)]
-        for one in self._viewers:
-            self._selector.register(one.socket, selectors.EVENT_READ, one)
+        self._viewers = [_Viewer() for _ in range(count)]
+        self._waits: list[float] = []
+        self._failed = 0
 
     def close(self) -> None:
         """End their connections."""
-        self._selector.close()
         for one in self._viewers:
-            one.socket.close()
+            self._disconnect(one)
+        self._selector.close()
 
     def poll(self, seconds: float) -> Polled:
-        """Let them poll for so long, evenly spread."""
-        waits: list[float] = []
-        failed = number = 0
+        """Let each come and poll once, and then poll for so long, which is what counts."""
+        self._run(self._every_s)
+        self._waits, self._failed = [], 0
+        self._run(seconds)
+        waits = sorted(self._waits)
+        if not waits:
+            return Polled(0, self._failed, inf, inf)
+        middle, slowest = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+        return Polled(len(waits), self._failed, middle * 1000, slowest * 1000)
+
+    def _run(self, seconds: float) -> None:
         apart = self._every_s / len(self._viewers)
         started = time.perf_counter()
-        while True:
-            now = time.perf_counter()
+        for number in range(round(seconds / apart)):
             due = started + number * apart
-            if due - started >= seconds:
-                break
-            if now >= due:
-                failed += not self._send(self._viewers[number % len(self._viewers)], due)
-                number += 1
-            # What has come is taken between two polls, so that neither holds up the other.
-            for key, _ in self._selector.select(max(0.0, started + number * apart - time.perf_counter())):
-                failed += not self._receive(key.data, waits)
+            while True:  # what has come is taken even if the next poll is due
+                self._receive(max(0.0, due - time.perf_counter()))
+                if time.perf_counter() >= due:
+                    break
+            self._send(self._viewers[number % len(self._viewers)], due)
         deadline = time.perf_counter() + self._every_s
         while any(one.due for one in self._viewers) and time.perf_counter() < deadline:
-            for key, _ in self._selector.select(0.1):
-                failed += not self._receive(key.data, waits)
-        failed += sum(1 for one in self._viewers if one.due)
-        waits.sort()
-        if not waits:
-            return Polled(0, failed, float("inf"), float("inf"))
-        middle, slowest = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
-        return Polled(len(waits), failed, middle * 1000, slowest * 1000)
+            self._receive(0.1)
 
-    def _send(self, one: _Viewer, due: float) -> bool:
-        if one.due:  # the last is not answered yet
-            return False
-        one.due = due
+    def _send(self, one: _Viewer, due: float) -> None:
         try:
-            return one.socket.send(self._sent) == len(self._sent)
+            if one.due:
+                raise TimeoutError("the last poll is not answered yet")
+            if one.socket is None:
+                one.socket = socket.create_connection(self._address, self._every_s)
+                one.socket.setblocking(False)  # noqa: FBT003
+                self._selector.register(one.socket, selectors.EVENT_READ, one)
+            one.due = due
+            one.socket.sendall(self._sent)
         except OSError:
-            self._reconnect(one)
-            return False
+            self._fail(one)
 
-    def _receive(self, one: _Viewer, waits: list[float]) -> bool:
-        try:
-            received = one.socket.recv(1 << 18)
-        except OSError:
-            received = b""
-        if not received:
-            self._reconnect(one)
-            return False
-        one.received += received
-        answered = one.is_answered()
-        if answered is not None:
-            waits.append(time.perf_counter() - one.due)
-            one.due = 0.0
-        return answered is not False
+    def _receive(self, timeout_s: float) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            one: _Viewer = key.data
+            try:
+                received = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
+            except OSError:
+                received = b""
+            one.received += received
+            answered = one.is_answered()
+            if answered:
+                self._waits.append(time.perf_counter() - one.due)
+                one.due = 0.0
+            elif answered is False or not received:
+                self._fail(one)
 
-    def _reconnect(self, one: _Viewer) -> None:
-        self._selector.unregister(one.socket)
-        one.socket.close()
-        self._selector.register(one.connect(), selectors.EVENT_READ, one)
+    def _fail(self, one: _Viewer) -> None:
+        self._failed += 1
+        self._disconnect(one)
+
+    def _disconnect(self, one: _Viewer) -> None:
+        if one.socket:
+            self._selector.unregister(one.socket)
+            one.socket.close()
+        one.socket, one.due, one.received = None, 0.0, b""

@@ -217,6 +217,11 @@ class House:
         return self._publisher.silent_s if self._publisher else 0.0
 
     @property
+    def publisher_cpu_s(self) -> float:
+        """Seconds of processor time that the publisher has taken."""
+        return self._publisher.cpu_s if self._publisher else 0.0
+
+    @property
     def sampler_states(self) -> list[SamplerState]:
         """What each sampler last did."""
         return self._samplers.states

@@ -52,6 +52,7 @@ class HouseCollector:
         yield GaugeMetricFamily(
             "tidegauge_feed_age_seconds", "Since the publisher's last round", house.publisher_silent_s
         )
+        yield CounterMetricFamily("tidegauge_publisher_cpu_seconds", "Of its thread", house.publisher_cpu_s)
         failures = CounterMetricFamily("tidegauge_sampler_failures", "Calls that failed", labels=["sampler"])
         for one in house.sampler_states:
             failures.add_metric([one.sampler.name], one.failures)

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, thread_time
 
 import msgspec
 
@@ -115,6 +115,7 @@ class Publisher:
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
         self.last_round = monotonic()  # s; a publisher that hangs lets this grow old
         self.problem = ""  # why the last round failed
+        self.cpu_s = 0.0  # processor time of the background thread
 
     def start(self) -> None:
         """Write every feed once (windows, then tails), remove feeds that are gone, and go on in the background."""
@@ -148,6 +149,7 @@ class Publisher:
                 for feed in self._feeds:
                     self.publish(feed)
                 self._also()
+                self.cpu_s = thread_time()
             except Exception as error:  # a full or vanished tmpfs: said on /health, tried again next round
                 if not self.problem:
                     log.exception("The publisher cannot write the feeds; it goes on trying")

@@ -1,70 +1,94 @@
 """The measured comparisons: interleaved rounds in one run; what counts is the ratio of the medians.
 
 ``python -m bench`` runs all, ``python -m bench update growth`` those two, and keeps what was measured of the others.
-Prints a table of each and writes bench/results.json. QUICK=1 takes a round of a second of each.
+Prints a table of each and writes bench/results.json. With QUICK=1, which shows that everything works, a round of a second of each,
+and nothing is written.
 """
 
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 
 import served
 from served import Served
 
-from bench import opening, report, update, viewers
+from bench import growth, journal, opening, process, push, report, update, viewers
 from bench.report import Table
 
 QUICK = bool(os.environ.get("QUICK"))
 ROUNDS = 1 if QUICK else 5
 SECONDS = 1 if QUICK else 3
+DASHBOARDS = str(Path(__file__).parent / "dashboards")
 
 
 @contextmanager
-def server(**settings: str) -> Iterator[Served]:
+def serving(**settings: str) -> Iterator[Served]:
     """Serve Tidegauge as it comes, with *settings*."""
-    one = served.start(**settings)
+    server = served.start(**settings)
     try:
-        yield one
+        yield server
     finally:
-        served.stop(one)
+        served.stop(server)
 
 
-def measure_update() -> Table:
-    with server() as one:
-        return update.measure(one, ROUNDS, SECONDS)
+def _reading() -> dict[str, Table]:
+    with serving() as server:
+        return {
+            "update": update.measure(server, ROUNDS, SECONDS),
+            "opening": opening.measure(server, ROUNDS, SECONDS),
+            "viewers": viewers.most(server, *((1, 2, [50, 400]) if QUICK else (3, 10))),
+            "memory": viewers.memory(server, 50 if QUICK else 1000),
+            "whole": update.whole(server, *((10_000, 2) if QUICK else (1_000_000, 20))),
+        }
 
 
-def measure_opening() -> Table:
-    with server() as one:
-        return opening.measure(one, ROUNDS, SECONDS)
+def _writing() -> dict[str, Table]:
+    with serving() as server:
+        return {
+            "batches": push.batches(server, ROUNDS, 4 if QUICK else 40),
+            "singles": push.singles(server, ROUNDS, SECONDS),
+        }
 
 
-def measure_whole() -> Table:
-    with server(TIDEGAUGE_PUBLISH_MS="250") as one:
-        return update.whole(one, 10_000 if QUICK else 1_000_000)
+def _latency() -> dict[str, Table]:
+    with serving(TIDEGAUGE_DASHBOARDS=DASHBOARDS) as server:
+        return {"latency": push.latency(server, 10 if QUICK else 100)}
 
 
-def measure_memory() -> Table:
-    with server() as one:
-        return viewers.memory(one, 50 if QUICK else 1000)
+def _process() -> dict[str, Table]:
+    with serving() as server:
+        found = {"rest": process.rest(server, ROUNDS), "windows": push.memory(server, 4 if QUICK else 200)}
+    return found | {"publishing": process.publishing(*((5, 20) if QUICK else (60, 1000)))}
 
 
-def measure_viewers() -> Table:
-    with server() as one:
-        return viewers.most(one, 1 if QUICK else 3, 2 if QUICK else 10)
+def _growth() -> dict[str, Table]:
+    return growth.measure(ROUNDS, SECONDS, growth.CASES[:4:3] if QUICK else growth.CASES)
 
 
-MEASURES = {"update": measure_update, "opening": measure_opening, "whole": measure_whole, "memory": measure_memory, "viewers": measure_viewers}
+def _journal() -> dict[str, Table]:
+    return {"journal": journal.measure(1, 20_000) if QUICK else journal.measure(3)}
+
+
+MEASURES: dict[str, Callable[[], dict[str, Table]]] = {
+    "reading": _reading,
+    "writing": _writing,
+    "latency": _latency,
+    "process": _process,
+    "growth": _growth,
+    "journal": _journal,
+}
 
 
 def main() -> None:
-    tables = report.load()
+    """Run what is asked for."""
     for name in sys.argv[1:] or MEASURES:
-        tables[name] = MEASURES[name]()
-        print(tables[name].printed(), flush=True)
-        report.save(tables, {})
+        tables = MEASURES[name]()
+        for table in tables.values():
+            print(table.printed(), flush=True)
+        if not QUICK:
+            report.save(tables)
 
 
 if __name__ == "__main__":

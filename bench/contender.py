@@ -1,5 +1,6 @@
 """Programs that are measured: each started on a free port, and ended by its process id."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,11 @@ class Contender:
 def running(
     name: str, command: Sequence[str | Path], port: int, *, ready: str = "/", version: str = "", cwd: Path = HERE
 ) -> Iterator[Contender]:
-    """Run *command*, which listens on *port*, as long as the block lasts; *ready* is asked until it is answered."""
+    """Run *command*, which listens on *port*, as long as the block lasts.
+
+    Args:
+        ready: asked until it is answered with success; "" where a connection is enough.
+    """
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as out, subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out) as process:
@@ -68,7 +73,10 @@ def running(
             try:
                 while True:
                     try:
-                        one.ask(ready)
+                        if ready:
+                            one.ask(ready)
+                        else:  # it does not speak HTTP
+                            socket.create_connection(("127.0.0.1", port)).close()
                         break
                     except (OSError, RuntimeError) as error:
                         if process.poll() is not None or time.monotonic() > deadline:

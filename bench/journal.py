@@ -12,9 +12,9 @@ from app.hub import Hub
 from app.journal.checks import survey
 from app.journal.database import connect_reader
 from app.journal.sqlite import SqliteJournal
+from bench.report import Table
 
 BUDGET = "budget"
-ROUNDS = 3
 MILLION = 1_000_000
 
 
@@ -30,39 +30,34 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _fill(path: Path, series: int) -> None:
+def _fill(path: Path, series: int, samples: int) -> None:
     hub = _opened(path)
-    for start in range(0, MILLION, 10_000):
+    for start in range(0, samples, 10_000):
         hub.append([(f"s{n % series}", start + n, random()) for n in range(10_000)])  # noqa: S311
     hub.journal.close()
 
 
-def _history(hub: Hub) -> None:
-    _, columns = hub.history(["s0"], 0, MILLION)
-    thin(*columns["s0"], 0, MILLION, 1400)
+def _history(hub: Hub, samples: int) -> None:
+    _, columns = hub.history(["s0"], 0, samples)
+    thin(*columns["s0"], 0, samples, 1400)
 
 
-def measure() -> dict[str, list[float]]:
+def measure(rounds: int, samples: int = MILLION) -> Table:
     """Return seconds."""
+    table = Table(f"The journal, {samples:,} samples", {"time": "s"}, BUDGET, "time")
+    table.add(BUDGET, time=1.0)
     with TemporaryDirectory(dir="/var/tmp") as folder:
         many, one = Path(folder, "many"), Path(folder, "one")
-        _fill(many, 1000)
-        _fill(one, 1)
-        found: dict[str, list[float]] = {
-            BUDGET: [1.0],
-            "refill 1,000 windows of 1,000": [],
-            "read a million of one": [],
-            "thin a million of one to a screen": [],
-            "check a million": [],
-        }
-        for _ in range(ROUNDS):
+        _fill(many, 1000, samples)
+        _fill(one, 1, samples)
+        for _ in range(rounds):
             journal = SqliteJournal(many)
-            found["refill 1,000 windows of 1,000"].append(_seconds(lambda journal=journal: journal.open(1000)))
+            table.add("refill 1,000 windows of 1,000", time=_seconds(lambda journal=journal: journal.open(1000)))
             journal.close()
             hub = _opened(one)
-            found["read a million of one"].append(_seconds(lambda hub=hub: hub.read("s0", 0, limit=MILLION)))
-            found["thin a million of one to a screen"].append(_seconds(lambda hub=hub: _history(hub)))
+            table.add("read all of one series", time=_seconds(lambda hub=hub: hub.read("s0", 0, limit=samples)))
+            table.add("thin them to a screen", time=_seconds(lambda hub=hub: _history(hub, samples)))
             hub.journal.close()
             with closing(connect_reader(many)) as db:
-                found["check a million"].append(_seconds(lambda db=db: list(survey(db, MILLION))))
-    return found
+                table.add("check all", time=_seconds(lambda db=db: list(survey(db, samples))))
+    return table

@@ -1,28 +1,38 @@
 """Pushes to their acknowledged commit, beside bare SQLite and beside a Flask route that keeps nothing."""
 
 import json
-import subprocess
+import socket
+import struct
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 from own_apache import own_apache
 from served import TOKEN, Served
 
 from app.journal.database import connect
+from bench import servers, wrk
+from bench.contender import Contender
+from bench.report import Table
+from bench.wrk import Request
 
 BARE = "bare executemany, same tables"
 EMPTY = "Flask route: parses the JSON, keeps nothing"
 BATCH = 5_000
 BATCHES = 40
 MILLION = 1_000_000
-ROUNDS = 5
-SECONDS = 4
-PROBES = 100
+PATIENCE_S = 120
+BUDGET = "budget"
+CARBON = "carbon, in its files, no sync and no answer"
+OURS = "/api/v2/write?precision=ms"
+INFLUXDB = "/write?db=bench&precision=ms"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 _times = count(time.time_ns() // 1_000_000 - 10_000_000)
 
@@ -34,12 +44,6 @@ application = Flask(__name__)
 def take():
     json.loads(request.get_data())
     return "", 204
-"""
-# wrk's own language: https://github.com/wg/wrk/blob/master/SCRIPTING
-SCRIPT = """
-wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer {token}"
-wrk.body = '{{"name": "single", "value": 1.5}}'
 """
 
 
@@ -72,17 +76,23 @@ def _post(connection: HTTPConnection, path: str, body: bytes) -> None:
         raise RuntimeError(f"{answer.status}: {said[:300]!r}")
 
 
-def _lines(server: Served, batches: int = BATCHES, agents: int = 2) -> float:
+def _bodies(batches: int) -> list[bytes]:
     bodies = []
     for _ in range(batches):
         times = [next(_times) for _ in range(BATCH // 1000)]
         lines = [f"cpu,host=h{n % 1000} value={random():.6f} {times[n // 1000]}" for n in range(BATCH)]  # noqa: S311
         bodies.append("\n".join(lines).encode())
+    return bodies
+
+
+def _lines(port: int, path: str = OURS, batches: int = BATCHES, agents: int = 2) -> float:
+    """Return samples a second of agents that send line protocol, each waiting for the answer."""
+    bodies = _bodies(batches)
 
     def send(number: int) -> None:
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         for body in bodies[number::agents]:
-            _post(connection, "/api/v2/write?precision=ms", body)
+            _post(connection, path, body)
         connection.close()
 
     started = time.perf_counter()
@@ -91,42 +101,76 @@ def _lines(server: Served, batches: int = BATCHES, agents: int = 2) -> float:
     return BATCH * batches / (time.perf_counter() - started)
 
 
-def batches(server: Served) -> dict[str, list[float]]:
-    """Return samples a second: bare SQLite, and line protocol over HTTP from a few agents, which share commits.
+def batches(server: Served, rounds: int, batches: int = BATCHES) -> Table:
+    """Return samples a second, to the answer that they are kept.
 
-    Both journals have a million samples to begin with: an empty one takes them four times as fast.
+    All have a million samples to begin with (a batch each in a quick run): an empty journal takes them four times as
+    fast.
     """
-    found: dict[str, list[float]] = {BARE: []}
-    with TemporaryDirectory(dir="/var/tmp") as folder:
+    table = Table("Samples in, batches of 5,000, kept when answered", {"samples": "/s"}, BARE, "samples")
+    begun = MILLION // BATCH if rounds > 1 else 1
+    with TemporaryDirectory(dir="/var/tmp") as folder, servers.influxdb() as influxdb, servers.carbon() as carbon:
         bare = Bare(Path(folder, "bare.sqlite"))
-        bare.samples_per_s(MILLION // BATCH)
-        _lines(server, MILLION // BATCH)
-        for _ in range(ROUNDS):
-            found[BARE].append(bare.samples_per_s())
+        bare.samples_per_s(begun)
+        port = urlsplit(influxdb.url).port or 0
+        _lines(server.port, batches=begun)
+        _lines(port, INFLUXDB, batches=begun)
+        times = count(int(time.time()) - 3_000)  # s; its files hold an hour
+        _carbon_per_s(*carbon, times, 1)  # its files are made
+        for _ in range(rounds):
+            table.add(BARE, samples=bare.samples_per_s(batches))
             for agents in (1, 2, 8):
-                found.setdefault(f"line protocol, agents: {agents}", []).append(_lines(server, agents=agents))
+                table.add(f"Tidegauge, agents: {agents}", samples=_lines(server.port, OURS, batches, agents))
+                table.add(f"InfluxDB, agents: {agents}", samples=_lines(port, INFLUXDB, batches, agents))
+            table.add(CARBON, samples=_carbon_per_s(*carbon, times, batches))
         bare.db.close()
-    return found
+        table.versions = {one.name: one.version for one in (influxdb, carbon[0])}
+        _check_influxdb_has(influxdb, begun + 3 * rounds * batches)
+    return table
+def _carbon_per_s(carbon: Contender, whisper: Path, seconds: Iterator[int], batches: int) -> float:
+    """Return samples a second until they are in carbon's files, as it never answers; it does not sync them."""
+    lines = []
+    for _ in range(batches):
+        times = [next(seconds) for _ in range(BATCH // 1000)]
+        lines.append("".join(f"cpu.h{n % 1000} {random():.6f} {times[n // 1000]}\n" for n in range(BATCH)))  # noqa: S311
+    newest = struct.pack("!L", times[-1])  # of a row in a whisper file
+    started = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", urlsplit(carbon.url).port or 0)) as connection:
+        for part in lines:
+            connection.sendall(part.encode())
+    waiting = [whisper / f"cpu/h{n}.wsp" for n in range(1000)]
+    while waiting:
+        if time.perf_counter() - started > PATIENCE_S:
+            raise RuntimeError(f"carbon has not written {len(waiting)} of 1,000 series within {PATIENCE_S} s")
+        waiting = [path for path in waiting if not path.exists() or newest not in path.read_bytes()]
+    return BATCH * batches / (time.perf_counter() - started)
 
 
-def singles(server: Served) -> dict[str, list[float]]:
-    """Return pushes a second from 16 connections."""
-    found: dict[str, list[float]] = {EMPTY: [], "JSON push": []}
-    with TemporaryDirectory() as folder, own_apache(server, neighbour=NEIGHBOUR) as other:
-        script = Path(folder, "push.lua")
-        script.write_text(SCRIPT.format(token=TOKEN))
-        urls = {EMPTY: f"{other.url}daemon/", "JSON push": f"{server.url}api/series"}
-        for _ in range(ROUNDS):
-            for name, url in urls.items():
-                command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "-s", str(script), url]
-                printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                if "Non-2xx" in printed:
-                    raise RuntimeError(f"{url} failed under load:\n{printed}")
-                found[name].append(float(printed.split("Requests/sec:")[1].split()[0]))
-    return found
+def _check_influxdb_has(influxdb: Contender, batches: int) -> None:
+    said = json.loads(influxdb.ask("/query?db=bench&q=SELECT%20count(value)%20FROM%20cpu"))
+    count = said["results"][0]["series"][0]["values"][0][1]
+    if count != batches * BATCH:
+        raise RuntimeError(f"InfluxDB has {count} samples of {batches * BATCH}")
 
 
-def latency(server: Served) -> dict[str, list[float]]:
+def singles(server: Served, rounds: int, seconds: float) -> Table:
+    """Return pushes of one sample a second, from 16 connections."""
+    table = Table("Samples in, one a push, 16 connections", {"pushes": "/s", "p99": "ms"}, EMPTY, "pushes")
+    push = Request("/api/series", "POST", AUTH, b'{"name": "single", "value": 1.5}')
+    with servers.influxdb() as influxdb, own_apache(server, neighbour=NEIGHBOUR) as other:
+        found = {
+            EMPTY: (other.url, replace(push, path="/daemon/")),
+            "Tidegauge, JSON": (server.url, push),
+            "InfluxDB, line protocol": (influxdb.url, Request(INFLUXDB, "POST", body=b"single value=1.5")),
+        }
+        for _ in range(rounds):
+            for name, (url, request) in found.items():
+                load = wrk.run(url, [request], seconds, connections=16)
+                table.add(name, pushes=load.per_s, p99=load.p99_ms)
+    return table
+
+
+def latency(server: Served, probes: int) -> Table:
     """Return ms from the answer of a push to its presence in a feed of 1,000 series, which all change meanwhile."""
     files = [
         server.run / "feeds/many" / file for file in ("tail.json", "window.json")
@@ -134,7 +178,7 @@ def latency(server: Served) -> dict[str, list[float]]:
     waits = []
     with ThreadPoolExecutor(1) as pool:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
-        for number in range(PROBES):
+        for number in range(probes):
             body = "\n".join(f"load,host=h{n} value={number}" for n in range(1000)).encode()
             others = pool.submit(_post, HTTPConnection("127.0.0.1", server.port, timeout=60), "/api/v2/write", body)
             value = number + 1_000_000.5
@@ -145,17 +189,22 @@ def latency(server: Served) -> dict[str, list[float]]:
             waits.append((time.perf_counter() - answered) * 1000)
             others.result()
     waits.sort()
-    return {"publish_ms": [500.0], "median": [waits[PROBES // 2]], "p99": [waits[PROBES * 99 // 100 - 1]]}
+    table = Table("From a push's answer to the feed, 1,000 live series", {"p50": "ms", "p99": "ms"}, BUDGET, "p99")
+    table.add(BUDGET, p99=700.0)
+    table.add("Tidegauge", p50=waits[probes // 2], p99=waits[probes * 99 // 100 - 1])
+    return table
 
 
-def memory(server: Served) -> dict[str, list[float]]:
-    """Return MB of the daemon process with 1,000 full windows, and after a million samples more."""
+def memory(server: Served, batches: int) -> Table:
+    """Return MB of the daemon process with 1,000 full windows, and after as many samples more."""
     status = Path(f"/proc/{server.daemon_pid}/status")
 
     def resident_mb() -> float:
         return int(status.read_text().split("VmRSS:")[1].split()[0]) / 1024
 
-    _lines(server, MILLION // BATCH)
-    before = resident_mb()
-    _lines(server, MILLION // BATCH)
-    return {"budget": [150.0], "1,000 full windows": [before], "a million samples later": [resident_mb()]}
+    table = Table("Memory of the daemon process", {"resident": "MB"}, BUDGET, "resident")
+    table.add(BUDGET, resident=150.0)
+    for moment in ("1,000 full windows", "a million samples later"):
+        _lines(server.port, batches=batches)
+        table.add(moment, resident=resident_mb())
+    return table

@@ -1,13 +1,15 @@
 """What was measured: printed as tables, and kept as one file."""
 
 import json
-from collections.abc import Callable
+import os
+import platform
+import re
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 RESULTS = Path(__file__).parent / "results.json"
-QUICK_ROUNDS = 1
 
 
 @dataclass
@@ -60,14 +62,23 @@ def load() -> dict[str, Table]:
     """Return what was measured last."""
     if not RESULTS.exists():
         return {}
-    found = json.loads(RESULTS.read_text("utf-8"))
-    return {name: Table(**one) for name, one in found["tables"].items()}
+    return {name: Table(**one) for name, one in json.loads(RESULTS.read_text("utf-8"))["tables"].items()}
 
 
-def save(tables: dict[str, Table], machine: dict[str, object]) -> None:
-    """Keep *tables*."""
-    found = {"machine": machine, "tables": {name: asdict(one) for name, one in tables.items()}}
+def save(tables: dict[str, Table]) -> None:
+    """Keep *tables*, beside those that were measured before."""
+    found = {"machine": machine(), "tables": {name: asdict(one) for name, one in (load() | tables).items()}}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
-Measure = Callable[[], Table]
+def machine() -> dict[str, str]:
+    """Return what this machine is."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": f"{os.cpu_count()} x {cpu[1] if cpu else platform.machine()}",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        "Python": platform.python_version(),
+        "Bokeh": version("bokeh"),
+    }

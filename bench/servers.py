@@ -1,6 +1,7 @@
 """How each contender is started: the commands of their own documentation, and no tuning but what is said here."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,28 +78,60 @@ def bokeh_server() -> Iterator[Contender]:
 @contextmanager
 def _serving_files(name: str, conf: str, files: dict[str, bytes], command: list[str], release: str) -> Iterator[Contender]:
     port = served.free_ports()
-    with TemporaryDirectory(dir="/dev/shm") as folder:  # noqa: S108 - as Tidegauge's feeds
-        www = Path(folder, "www")
+    with _configured(conf, port, parent="/dev/shm") as folder:  # noqa: S108 - as Tidegauge's feeds
+        www = folder / "www"
         www.mkdir()
         for path, body in files.items():
             (www / path).write_bytes(body)
-        text = (HERE / conf).read_text().replace("PORT", str(port)).replace("FOLDER", folder)
-        Path(folder, conf).write_text(text)
         if os.geteuid() == 0:  # both change to a user of their own
             subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-        command = [part.replace("FOLDER", folder) for part in command]
-        with running(name, command, port, ready=f"/{next(iter(files))}", version=release, cwd=Path(folder)) as one:
+        command = [part.replace("@FOLDER@", str(folder)) for part in command]
+        with running(name, command, port, ready=f"/{next(iter(files))}", version=release, cwd=folder) as one:
             yield one
 
 
 def nginx(files: dict[str, bytes]):  # noqa: ANN201
     """Return nginx with *files*, a worker a core."""
-    command = ["/usr/sbin/nginx", "-p", "FOLDER", "-c", "FOLDER/nginx.conf"]
+    command = ["/usr/sbin/nginx", "-p", "@FOLDER@", "-c", "@FOLDER@/nginx.conf"]
     return _serving_files("nginx, the same file", "nginx.conf", files, command, _printed("/usr/sbin/nginx", "-v"))
 
 
 def bare_apache(files: dict[str, bytes]):  # noqa: ANN201
     """Return an Apache with *files*, without headers, log, or any condition."""
-    command = ["/usr/sbin/apache2", "-f", "FOLDER/apache.conf", "-DFOREGROUND"]
+    command = ["/usr/sbin/apache2", "-f", "@FOLDER@/apache.conf", "-DFOREGROUND"]
     release = _printed("/usr/sbin/apache2", "-v")
     return _serving_files("Apache, the same file, bare", "apache.conf", files, command, release)
+
+
+@contextmanager
+def influxdb() -> Iterator[Contender]:
+    """InfluxDB 1, which syncs its log before it answers, with a database `bench`."""
+    port = served.free_ports()
+    with _configured("influxdb.conf", port) as folder:
+        command = ["influxd", "-config", folder / "influxdb.conf"]
+        release = _printed("influxd", "version")
+        with running("InfluxDB", command, port, ready="/ping", version=release, cwd=folder) as one:
+            one.ask("/query?q=CREATE%20DATABASE%20bench", "POST")
+            yield one
+
+
+@contextmanager
+def carbon() -> Iterator[tuple[Contender, Path]]:
+    """carbon-cache, and the folder of its whisper files."""
+    port = served.free_ports()
+    with _configured("carbon.conf", port) as folder:
+        shutil.copy(HERE / "storage-schemas.conf", folder)
+        command = ["carbon-cache", "--config", folder / "carbon.conf", "--nodaemon", "start"]
+        release = _printed("dpkg-query", "-W", "-f", "graphite-carbon ${Version}", "graphite-carbon")
+        with running("carbon", command, port, ready="", version=release, cwd=folder) as one:
+            yield one, folder / "whisper"
+
+
+@contextmanager
+def _configured(conf: str, port: int, parent: str = "/var/tmp") -> Iterator[Path]:
+    """Make a folder, by default on disk, with the configuration *conf*, filled in."""
+    with TemporaryDirectory(dir=parent) as name:
+        folder = Path(name)
+        text = (HERE / conf).read_text().replace("@OTHER_PORT@", str(port + 1)).replace("@PORT@", str(port))
+        (folder / conf).write_text(text.replace("@FOLDER@", name))
+        yield folder

@@ -166,13 +166,13 @@ async def _bokeh_cost(server: Contender, sessions: int, seconds: float) -> float
     return spent / updates * 1e6
 
 
-def whole(server: Served, polls: int) -> Table:
+def whole(server: Served, polls: int, seconds: float) -> Table:
     """Return what of a million polls was whole, at saturation, while the feed is renamed into place."""
     table = Table("Polls at saturation", {"polls": "", "broken": "", "requests to Python": ""}, "Tidegauge", "polls")
     ours = servers.tidegauge(server)
     before, checked, broken = _python_requests(ours), 0, 0
     while checked < polls:
-        load = wrk.run(ours.url, [POLL], 20, whole=True)
+        load = wrk.run(ours.url, [POLL], seconds, whole=True)
         checked, broken = checked + load.answers, broken + load.broken
     asked = _python_requests(ours) - before - 1  # its own
     table.add("Tidegauge", polls=checked, broken=broken, **{"requests to Python": asked})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psutil
@@ -65,21 +65,21 @@ async def _bokeh_memory(table: Table, server: Contender, viewers: int) -> None:
         one.close()
 
 
-def most(server: Served, rounds: int, seconds: float) -> Table:
+def most(server: Served, rounds: int, seconds: float, ladder: Sequence[int] = LADDER) -> Table:
     """Return how many viewers are served well: the most at which p99 is below 100 ms and nothing fails."""
     columns = {"viewers": "", "p50": "ms", "p99": "ms"}
     table = Table("Viewers who poll every 2 s, p99 below 100 ms, nothing failed", columns, TUTORIAL, "viewers")
     with contenders(server) as found:
         for _ in range(rounds):
             for name, one in found.items():
-                count, polled = _most(one, seconds)
+                count, polled = _most(one, seconds, ladder)
                 table.add(name, viewers=count, p50=polled.p50_ms, p99=polled.p99_ms)
     return table
 
 
-def _most(one: Measured, seconds: float) -> tuple[int, Polled]:
+def _most(one: Measured, seconds: float, ladder: Sequence[int]) -> tuple[int, Polled]:
     best = (0, Polled(0, 0, 0.0, 0.0))
-    for count in LADDER:
+    for count in ladder:
         polling = Viewers(one.server.url, one.request, count)
         found = polling.poll(seconds)
         polling.close()

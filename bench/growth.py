@@ -19,7 +19,7 @@ REQUESTS = {
     "page": Request("/dashboard/own/"),
     "push": Request("/api/series", "POST", AUTH, b'{"name": "own", "value": 1.5}'),
 }
-FILE = '''
+FILE = """
 from bokeh.plotting import figure
 
 from app.dashboards import dashboard, live
@@ -30,7 +30,7 @@ def {name}():
     plot = figure(x_axis_type="datetime")
     plot.line("t", "v", source=live("{series}"))
     return plot
-'''
+"""
 
 
 @contextmanager

@@ -46,7 +46,9 @@ def measure(server: Served, rounds: int, seconds: float) -> Table:
                 [b"_dash-renderer", b"Dash sample", b"graph-0.extendData"],
             ),
             # Its figures come by the websocket that the page opens then.
-            "Bokeh Server, without its websocket": Opened(start(servers.bokeh_server()), [Request("/bokeh_app")], [b"token"]),
+            "Bokeh Server, without its websocket": Opened(
+                start(servers.bokeh_server()), [Request("/bokeh_app")], [b"token"]
+            ),
         }
         for name, one in found.items():
             for request, part in zip(one.requests, one.has, strict=True):

@@ -127,6 +127,8 @@ def batches(server: Served, rounds: int, batches: int = BATCHES) -> Table:
         table.versions = {one.name: one.version for one in (influxdb, carbon[0])}
         _check_influxdb_has(influxdb, begun + 3 * rounds * batches)
     return table
+
+
 def _carbon_per_s(carbon: Contender, whisper: Path, seconds: Iterator[int], batches: int) -> float:
     """Return samples a second until they are in carbon's files, as it never answers; it does not sync them."""
     lines = []

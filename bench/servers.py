@@ -76,7 +76,9 @@ def bokeh_server() -> Iterator[Contender]:
 
 
 @contextmanager
-def _serving_files(name: str, conf: str, files: dict[str, bytes], command: list[str], release: str) -> Iterator[Contender]:
+def _serving_files(
+    name: str, conf: str, files: dict[str, bytes], command: list[str], release: str
+) -> Iterator[Contender]:
     port = served.free_ports()
     with _configured(conf, port, parent="/dev/shm") as folder:  # noqa: S108 - as Tidegauge's feeds
         www = folder / "www"

@@ -181,4 +181,6 @@ def whole(server: Served, polls: int, seconds: float) -> Table:
 
 def _python_requests(server: Contender) -> int:
     text = server.ask("/metrics").decode()
-    return int(float(next(line.split()[1] for line in text.splitlines() if line.startswith("tidegauge_python_requests_total"))))
+    return int(
+        float(next(line.split()[1] for line in text.splitlines() if line.startswith("tidegauge_python_requests_total")))
+    )

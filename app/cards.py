@@ -4,7 +4,6 @@ One file for the whole page, ``feeds/front.json``, written by the publisher's th
 What a viewer reads is worded here and nowhere else, so the page and its updates say the same.
 """
 
-import gzip
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
@@ -126,7 +125,7 @@ class Cards:
             undrawn=self.undrawn(),
         )
         body = json.encode(self.front)
-        self._files.replace(f"{FILE}.gz", gzip.compress(body, compresslevel=5, mtime=0))
+        self._files.replace_packed(FILE, body, level=5)
         self._files.replace_plain(FILE, body)
         self._written_at = monotonic()
 

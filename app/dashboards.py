@@ -5,7 +5,6 @@ import has succeeded, so a file that fails half-way leaves nothing behind. A fil
 used is a dashboard with a problem; it breaks no other.
 """
 
-import gzip
 import importlib.util
 import logging
 import re
@@ -94,16 +93,15 @@ def sampler(*series: str, every_s: float) -> Callable[[SamplerFunction], Sampler
 class Dashboard:
     """A dashboard file as it was found: what it draws, or why it cannot.
 
-    ``documents`` has the figures as JSON bytes, by theme, and ``packed`` the same by gzip; ``bokehjs`` the names of the
-    BokehJS files that they need; ``drawn`` what their live sources draw, each once, in the order of the page.
-    ``problem`` says in a line why it cannot be used, and ``trace`` where in the user's own files that happened.
+    ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
+    ``drawn`` what their live sources draw, each once, in the order of the page. ``problem`` says in a line why it
+    cannot be used, and ``trace`` where in the user's own files that happened.
     """
 
     name: str
     title: str
     description: str = ""
     documents: dict[str, bytes] = field(default_factory=dict)
-    packed: dict[str, bytes] = field(default_factory=dict)
     bokehjs: tuple[str, ...] = ()
     drawn: tuple[Drawn, ...] = ()
     samplers: tuple[Sampler, ...] = ()
@@ -230,7 +228,6 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         mark.title,
         mark.description,
         documents,
-        {theme: gzip.compress(body, mtime=0) for theme, body in documents.items()},
         tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
         tuple(
             sorted(drawn, key=lambda one: (document.find(b'"series":' + msgspec.json.encode(one.series)), repr(one)))

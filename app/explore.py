@@ -127,7 +127,7 @@ def explore() -> Response:
         title="Explore",
         description="",
         bokehjs=("bokeh.min.js",),
-        document=f"explore/document.json?{series}&glyph={glyph}{drawn}" if names else "",
+        document=f"explore/document.json?theme=$theme&{series}&glyph={glyph}{drawn}" if names else "",
         feed=f"api/feed?{series}" if names else "",
         history=f"api/feed?{series}{rate_s}",
         names=names,

@@ -7,15 +7,15 @@ from flask import Blueprint, Response, abort, request
 from app.guard import current_house
 
 blueprint = Blueprint("feeds", __name__)
-FILES = ("tail.json", "window.json")
+FEED, DOCUMENTS = ("tail.json", "window.json"), ("document.light.json", "document.dark.json")
 
 
 @blueprint.get("/feeds/<name>/<file>")
 def feed(name: str, file: str) -> Response:
-    """Send a feed's file: the same bytes and caching rule as Apache's."""
+    """Send a file of a feed, or the figures that it is drawn in: the same bytes and caching rule as Apache's."""
     house = current_house()
     one = house.dashboards.get(name)
-    if one is None or not one.series or file not in FILES:
+    if one is None or file not in (*DOCUMENTS, *(FEED if one.series else ())):
         abort(404)
     return _send(f"{name}/{file}")
 

@@ -1,5 +1,6 @@
 """The files that Apache serves: whole, renamed into place, and of a size that only grows."""
 
+import gzip
 from pathlib import Path
 
 BLOCK_BYTES = 4096
@@ -31,6 +32,10 @@ class Files:
         except FileNotFoundError:  # somebody has removed a folder: there in the next round
             self.make_folder(str(Path(path).parent))
             raise
+
+    def replace_packed(self, path: str, body: bytes, level: int = 9) -> None:
+        """Put *body* by gzip in the place of the file beside *path* that is sent to who takes it."""
+        self.replace(f"{path}.gz", gzip.compress(body, level, mtime=0))
 
     def replace_plain(self, path: str, body: bytes) -> None:
         """Put *body*, with spaces up to the size that the file has, in the place of the file *path*.

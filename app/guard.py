@@ -25,6 +25,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{style}; connect-src 'self'; img-src 'self' data: blob:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors {frames}; " + TRUSTED_TYPES
 )
+NONCE = "tidegauge.nonce"  # in the environment of a request: the one to use, of pages that are kept as files
 LIVENESS = "/health/live"
 GZIP_BYTES = 2_000  # less is sent as it is
 # What pages of other origins load: the script, and images where embedding is allowed.
@@ -98,13 +99,13 @@ def root() -> str:
 
 
 def page(template: str, *, bokehjs: Sequence[str], **values: object) -> Response:
-    """Render a page that draws figures: its policy allows BokehJS's styles, by a nonce of this answer alone.
+    """Render a page that draws figures: its policy allows BokehJS's styles, by a nonce.
 
     Args:
         bokehjs: names of the files of BokehJS that it needs.
     """
     house = current_house()
-    nonce = secrets.token_urlsafe(16)
+    nonce = request.environ.get(NONCE) or secrets.token_urlsafe(16)
     shared = {"root": root(), "assets": house.assets, "build": house.build, "nonce": nonce, "bokehjs": bokehjs}
     shared |= {"embed": is_embedded(), "embedders": house.settings.embedders}
     html = render_template(template, **shared, **values)
@@ -114,15 +115,11 @@ def page(template: str, *, bokehjs: Sequence[str], **values: object) -> Response
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": allowed})
 
 
-def send_json(body: bytes, packed: bytes | None = None) -> Response:
-    """Return JSON as an answer, compressed for who takes it.
-
-    Args:
-        packed: *body* by gzip, if it is kept.
-    """
+def send_json(body: bytes) -> Response:
+    """Return JSON as an answer, compressed for who takes it."""
     response = Response(body, mimetype="application/json", headers={"Vary": "Accept-Encoding"})
     if request.accept_encodings["gzip"] and len(body) > GZIP_BYTES:
-        response.data = packed or gzip.compress(body, 3)
+        response.data = gzip.compress(body, 3)
         response.headers["Content-Encoding"] = "gzip"
     return response
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -23,7 +24,7 @@ from app.journal.memory import MemoryJournal
 from app.journal.sqlite import Retention, SqliteJournal
 from app.lock import Held, lock
 from app.publisher import Publisher
-from app.samplers import Samplers, SamplerState
+from app.samplers import Sampler, Samplers, SamplerState
 from app.settings import Settings
 from app.themes import themes
 
@@ -58,6 +59,12 @@ class House:
         self._refusal = "it has not been started: serve it by Apache with mod_wsgi, or by `flask --app wsgi run`"
         self._lock_file: IO[str] | None = None
         self._stopping = Event()
+        self.publish_pages: Callable[[], None] = lambda: None  # called by the publisher after each round
+
+    @property
+    def pages(self) -> Path:
+        """The folder of the dashboards' pages."""
+        return Path(self.settings.run) / "pages"
 
     @property
     def feeds(self) -> Path:
@@ -131,11 +138,12 @@ class House:
             self.hub,
             files,
             feeds,
+            {one.name: one.documents for one in self.dashboards.values() if one.documents},
             build=self.build,
             publish_ms=settings.publish_ms,
             poll_ms=settings.poll_ms,
             problem_of_source=lambda: self.journal.problem,
-            also=self.cards.publish,
+            also=self._publish_more,
         )
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
         self._samplers.start()
@@ -143,6 +151,10 @@ class House:
         self.pid = os.getpid()
         self.started_at = monotonic()
         self._refusal = ""
+
+    def _publish_more(self) -> None:
+        self.cards.publish()
+        self.publish_pages()
 
     def _figures(self) -> tuple[int, int, float, int]:
         journal = self.journal
@@ -251,6 +263,11 @@ class House:
         lost = [f"journal: {what}" for what in self.journal.losses]
         samplers = self.sampler_troubles(None, shown=shown)
         return lost + broken + [f"sampler {name}: {why}" for name, why in samplers.items()]
+
+    @property
+    def samplers_in_trouble(self) -> set[Sampler]:
+        """The samplers whose last calls failed or are overdue."""
+        return {state.sampler for state in self._samplers.states if state.told(shown=False)}
 
     def _public_troubles(self, dashboard: Dashboard) -> dict[str, str]:
         # Cards come from a file that is the same for all who look.

@@ -7,7 +7,7 @@ from app.cards import BOX, matches, text_of
 from app.clock import format_ms, now_ms
 from app.dashboards import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
-from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors, send_json
+from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors
 from app.sparkline import duration
 from app.tables import tables
 
@@ -69,7 +69,7 @@ def dashboard(name: str) -> Response:
         title=one.title,
         description=one.description,
         bokehjs=one.bokehjs,
-        document=f"dashboard/{name}/document.json",
+        document=f"feeds/{name}/document.$theme.json",
         feed=f"feeds/{name}/" if one.series else "",
         history=f"api/feed?dashboard={name}",
         table=f"dashboard/{name}/table/",
@@ -104,18 +104,6 @@ def table(name: str) -> Response:
         refresh_s=REFRESH_S,
     )
     return Response(html, mimetype="text/html", headers={"Refresh": str(REFRESH_S)} if refreshes else {})
-
-
-@blueprint.get("/dashboard/<name>/document.json")
-def document(name: str) -> Response:
-    """Send a dashboard's figures as Bokeh's ``json_item``, as they were built at start; ``?theme=dark`` or light."""
-    one = _dashboard(name)
-    theme = "dark" if request.args.get("theme") == "dark" else "light"
-    response = send_json(one.documents[theme], one.packed[theme])
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    response.make_conditional(request)
-    return response
 
 
 @blueprint.post("/data/")

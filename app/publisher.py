@@ -5,7 +5,6 @@ page polls, has the samples since the window.json *before the last one*, so that
 window just before the next was written still finds its cursor in the tail.
 """
 
-import gzip
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -84,6 +83,7 @@ class Publisher:
         hub: where the samples come from.
         files: where the feeds go: ``<dashboard>/tail.json``. The folder is made if it is not there.
         feeds: the series of each dashboard, by its name.
+        documents: the figures of each dashboard, by its name and the theme: they lie beside its feed.
         build: the hash that makes an open page reload itself when it changes.
         publish_ms: shortest time between two tails of a feed.
         poll_ms: what the pages are told to wait between two polls.
@@ -96,6 +96,7 @@ class Publisher:
         hub: Hub,
         files: Files,
         feeds: Mapping[str, Sequence[str]],
+        documents: Mapping[str, Mapping[str, bytes]],
         *,
         build: str,
         publish_ms: int,
@@ -105,6 +106,7 @@ class Publisher:
     ) -> None:
         self._hub = hub
         self._files = files
+        self._documents = documents
         self._build = build
         self._publish_s = publish_ms / 1000
         self._poll_ms = poll_ms
@@ -118,15 +120,20 @@ class Publisher:
         self.cpu_s = 0.0  # processor time of the background thread
 
     def start(self) -> None:
-        """Write every feed once (windows, then tails), remove feeds that are gone, and go on in the background."""
+        """Write documents and every feed once (windows, then tails), remove those that are gone, and go on."""
         self._files.make_folder()
+        for name, documents in self._documents.items():
+            self._files.make_folder(name)
+            for theme, body in documents.items():
+                self._files.replace_packed(f"{name}/document.{theme}.json", body)
+                self._files.replace_plain(f"{name}/document.{theme}.json", body)
         for feed in self._feeds:
             self._files.make_folder(feed.name)
             self._write_window(feed)
         for feed in self._feeds:
             self.publish(feed)
         self._also()
-        wanted = {feed.name for feed in self._feeds}
+        wanted = {feed.name for feed in self._feeds} | self._documents.keys()
         for folder in self._files.folder.iterdir():
             if folder.is_dir() and folder.name not in wanted:
                 shutil.rmtree(folder)
@@ -183,7 +190,7 @@ class Publisher:
         names, omitted = resolve(self._hub, feed.series)
         snapshot = self._hub.snapshot(names)
         body = self.encode({"to": snapshot.to}, window_series(snapshot), omitted)
-        self._files.replace(f"{feed.name}/window.json.gz", gzip.compress(body, compresslevel=5, mtime=0))
+        self._files.replace_packed(f"{feed.name}/window.json", body, level=5)
         self._files.replace_plain(f"{feed.name}/window.json", body)
         feed.tail_from, feed.window_to, feed.window_at = feed.window_to, snapshot.to, monotonic()
 

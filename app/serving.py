@@ -10,6 +10,7 @@ from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
 from app.house import House
+from app.page_files import PageFiles
 from app.vitals import mod_wsgi
 
 
@@ -35,6 +36,7 @@ def open_house(app: Flask) -> None:
     # 0.2 ms sixteen threads that push took a fifth more of the processor, for switching alone.
     sys.setswitchinterval(0.001)
     atexit.register(house.stop)
+    house.publish_pages = PageFiles(app).publish
     house.start()
 
 

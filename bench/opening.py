@@ -35,7 +35,7 @@ def measure(server: Served, rounds: int, seconds: float) -> Table:
         ours = servers.tidegauge(server)
         browser = {"Accept-Encoding": "gzip, deflate, br", "Accept": "text/html,*/*"}
         page = Request("/dashboard/")
-        document = Request("/dashboard/exponential/document.json")
+        document = Request("/feeds/exponential/document.light.json")
         found = {
             OURS: Opened(ours, [page, document], [b"Exponential", b'"doc"']),
             PAGE: Opened(ours, [page], [b"Exponential"]),

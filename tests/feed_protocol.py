@@ -132,7 +132,7 @@ class Play:
         self.hub = Hub(MemoryJournal(), window=self.window, max_series=10)
         self.hub.declare(SERIES)
         self.files = Files(self.folder / "feeds")
-        self.publisher = Publisher(self.hub, self.files, {"x": SERIES}, build="b", publish_ms=500, poll_ms=2000)
+        self.publisher = Publisher(self.hub, self.files, {"x": SERIES}, {}, build="b", publish_ms=500, poll_ms=2000)
         self.feed: Feed = self.publisher._feeds[0]
         with mock.patch.object(self.publisher, "_thread"):  # the rounds are called here, by the steps
             self.publisher.start()

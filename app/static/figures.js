@@ -26,7 +26,7 @@
         #preparations = [];
         #turn = Promise.resolve();
 
-        // Into this element, the document at this URL.
+        // Into this element, the document at this URL, in which $theme stands for a theme.
         constructor(element, url) {
             super();
             this.#element = element;
@@ -63,9 +63,7 @@
         }
 
         async #fetch(theme) {
-            const url = new URL(this.#url);
-            url.searchParams.set("theme", theme);
-            const answer = await fetch(url);
+            const answer = await fetch(this.#url.replace("$theme", theme));
             if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
             return answer.json();
         }

@@ -38,6 +38,40 @@ def test_a_feed_is_sent_by_apache_with_its_headers_and_a_304_when_it_is_the_same
     assert again.status == 304 or again.headers["ETag"] != tail.headers["ETag"]
 
 
+@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/server/", "/dashboard/server/?span=1h"])
+def test_a_page_and_its_figures_are_sent_by_apache_without_python(
+    server: Served, eventually: Callable[..., None], path: str
+) -> None:
+    eventually((server.run / "pages/server.html").exists)
+    os.kill(server.daemon_pid, signal.SIGSTOP)
+    try:
+        page = server.ask(path)
+        document = re.findall(r'data-document="([^"]+)"', page.body.decode())[0].replace("$theme", "dark")
+        figures = server.ask(f"/{document}", Accept_Encoding="gzip")
+    finally:
+        os.kill(server.daemon_pid, signal.SIGCONT)
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert not {"ETag", "Last-Modified"} & page.headers.keys()
+    [nonce] = re.findall(r"style-src 'self' 'nonce-([^']+)'", page.headers["Content-Security-Policy"])
+    assert page.body.decode().count(f'nonce="{nonce}"') >= 1
+    assert (figures.status, figures.headers["Content-Encoding"]) == (200, "gzip")
+    assert json.loads(gzip.decompress(figures.body))["doc"]["roots"]
+
+
+def test_a_page_has_the_headers_that_python_gives_it(server: Served, eventually: Callable[..., None]) -> None:
+    eventually((server.run / "pages/server.html").exists)
+    kept = server.ask("/dashboard/server/").headers
+    made = server.ask("/dashboard/server/?embed").headers
+    own = {"Date", "Content-Length", "Content-Security-Policy", "Accept-Ranges", "Keep-Alive", "Connection"}
+    assert {name: kept[name] for name in kept.keys() - own} == {name: made[name] for name in made.keys() - own}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/pages/server.html", 404), ("/pages/policy", 404), ("/pages/", 404)])
+def test_a_page_has_one_address(server: Served, path: str, status: int) -> None:
+    assert server.ask(path).status == status
+
+
 @pytest.mark.parametrize(("file", "key"), [("server/window.json", "series"), ("front.json", "cards")])
 def test_a_large_file_is_sent_compressed_to_who_takes_it(server: Served, file: str, key: str) -> None:
     answer = server.ask(f"/feeds/{file}", Accept_Encoding="gzip")

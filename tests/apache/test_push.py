@@ -342,7 +342,8 @@ def test_the_readmes_sign_in_covers_all_but_pushes_probes_and_scripts(server: Se
         server, change=change, modules=modules, files={"viewers": f"anna:{password}\n"}, token=TOKEN
     ) as host:
         host.wait_ready("/live/health/ready")
-        for url in ("/live/", "/live/feeds/server/tail.json", "/live/api/series", "/live/dashboard/server/"):
+        closed = ("feeds/server/tail.json", "feeds/server/document.dark.json", "api/series", "dashboard/server/")
+        for url in ("/live/", *(f"/live/{one}" for one in closed)):
             assert host.ask(url).status == 401
             assert host.ask(url, Authorization="Basic " + b64encode(b"anna:open").decode()).status == 200
         assert host.ask("/live/health/live").status == 200

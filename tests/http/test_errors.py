@@ -8,7 +8,8 @@ KEYS = {"status", "title", "detail", "instance", "cure"}
 WRONG = [
     ("GET", "/nothing", 404),
     ("GET", "/dashboard/nothing/", 404),
-    ("GET", "/dashboard/nothing/document.json", 404),
+    ("GET", "/feeds/nothing/document.light.json", 404),
+    ("GET", "/feeds/exponential/tail.json", 404),
     ("GET", "/feeds/nothing/tail.json", 404),
     ("GET", "/feeds/server/other.json", 404),
     ("GET", "/feeds/server/..%2f..%2fdaemon.pid", 404),

@@ -19,7 +19,9 @@ def hub() -> Hub:
 
 
 def make_publisher(hub: Hub, folder: Path, **feeds: list[str]) -> Publisher:
-    return Publisher(hub, Files(folder / "feeds"), feeds or {"x": ["a", "b"]}, build="b", publish_ms=50, poll_ms=2000)
+    return Publisher(
+        hub, Files(folder / "feeds"), feeds or {"x": ["a", "b"]}, {}, build="b", publish_ms=50, poll_ms=2000
+    )
 
 
 def read(folder: Path, file: str = "tail.json") -> Any:

@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 export TIDEGAUGE_PORT := $(PORT)
 
-.PHONY: serve stop reload install test bench screenshots lock develop
+.PHONY: serve stop reload install test bench screenshots lock develop contenders
 
 serve: ## the product without Docker: a real Apache on this host
 	@apache/serve start
@@ -17,8 +17,8 @@ reload: ## take changed code, dashboards and packages, without a failed request
 install: ## code, packages and the systemd unit, without starting: for tidegauge@$(PORT) and for an Apache you have
 	@apache/serve install
 
-develop:
-	@apache/serve develop
+develop contenders:
+	@apache/serve $@
 
 test: develop ## every check and every test that can run here; pytest's closing line is the last
 	$(BIN)/ruff format --check --quiet .
@@ -30,7 +30,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	$(BIN)/shellcheck apache/serve apache/httpd-foreground .ci/run
 	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
 
-bench: develop ## the measured comparisons; writes bench/results.json
+bench: contenders ## the measured comparisons, about an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
 
 screenshots: develop ## the README's pictures, anew

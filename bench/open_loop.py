@@ -96,7 +96,7 @@ class Viewers:
                 raise TimeoutError("the last poll is not answered yet")
             if one.socket is None:
                 one.socket = socket.create_connection(self._address, self._every_s)
-                one.socket.setblocking(False)  # noqa: FBT003
+                one.socket.setblocking(False)
                 self._selector.register(one.socket, selectors.EVENT_READ, one)
             one.due = due
             one.socket.sendall(self._sent)

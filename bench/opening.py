@@ -1,4 +1,4 @@
-"""What it costs to open a dashboard: the answers that each of its views needs, scripts left out, which a browser keeps."""
+"""What it costs to open a dashboard: all answers that a view needs but scripts, which a browser keeps."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack

@@ -48,12 +48,12 @@ def gunicorn(module: str, name: str, packages: str, ready: str) -> Iterator[Cont
         yield one
 
 
-def tutorial():  # noqa: ANN201 - a context manager of Contender
+def tutorial():
     """Return the tutorial's application on gunicorn."""
     return gunicorn("tutorial", "tutorial, gunicorn", "bokeh", "/dashboard/")
 
 
-def dash():  # noqa: ANN201
+def dash():
     """Return the Dash application on gunicorn."""
     return gunicorn("dash_app", "Dash, gunicorn", "dash", "/_dash-layout")
 
@@ -92,13 +92,13 @@ def _serving_files(
             yield one
 
 
-def nginx(files: dict[str, bytes]):  # noqa: ANN201
+def nginx(files: dict[str, bytes]):
     """Return nginx with *files*, a worker a core."""
     command = ["/usr/sbin/nginx", "-p", "@FOLDER@", "-c", "@FOLDER@/nginx.conf"]
     return _serving_files("nginx, the same file", "nginx.conf", files, command, _printed("/usr/sbin/nginx", "-v"))
 
 
-def bare_apache(files: dict[str, bytes]):  # noqa: ANN201
+def bare_apache(files: dict[str, bytes]):
     """Return an Apache with *files*, without headers, log, or any condition."""
     command = ["/usr/sbin/apache2", "-f", "@FOLDER@/apache.conf", "-DFOREGROUND"]
     release = _printed("/usr/sbin/apache2", "-v")
@@ -110,7 +110,7 @@ def influxdb() -> Iterator[Contender]:
     """InfluxDB 1, which syncs its log before it answers, with a database `bench`."""
     port = served.free_ports()
     with _configured("influxdb.conf", port) as folder:
-        command = ["influxd", "-config", folder / "influxdb.conf"]
+        command: list[str | Path] = ["influxd", "-config", folder / "influxdb.conf"]
         release = _printed("influxd", "version")
         with running("InfluxDB", command, port, ready="/ping", version=release, cwd=folder) as one:
             one.ask("/query?q=CREATE%20DATABASE%20bench", "POST")
@@ -123,14 +123,14 @@ def carbon() -> Iterator[tuple[Contender, Path]]:
     port = served.free_ports()
     with _configured("carbon.conf", port) as folder:
         shutil.copy(HERE / "storage-schemas.conf", folder)
-        command = ["carbon-cache", "--config", folder / "carbon.conf", "--nodaemon", "start"]
+        command: list[str | Path] = ["carbon-cache", "--config", folder / "carbon.conf", "--nodaemon", "start"]
         release = _printed("dpkg-query", "-W", "-f", "graphite-carbon ${Version}", "graphite-carbon")
         with running("carbon", command, port, ready="", version=release, cwd=folder) as one:
             yield one, folder / "whisper"
 
 
 @contextmanager
-def _configured(conf: str, port: int, parent: str = "/var/tmp") -> Iterator[Path]:
+def _configured(conf: str, port: int, parent: str = "/var/tmp") -> Iterator[Path]:  # noqa: S108
     """Make a folder, by default on disk, with the configuration *conf*, filled in."""
     with TemporaryDirectory(dir=parent) as name:
         folder = Path(name)

@@ -89,16 +89,7 @@ def run(
     Raises:
         RuntimeError: an answer was no success, or did not come.
     """
-    wanted = ", ".join(
-        "{%s, %s, {%s}, %s}"
-        % (
-            _lua(one.method),
-            _lua(one.path),
-            ", ".join(f"[{_lua(name)}]={_lua(value)}" for name, value in one.headers.items()),
-            _lua(one.body.decode()) if one.body else "nil",
-        )
-        for one in requests
-    )
+    wanted = ", ".join(map(_table, requests))
     with TemporaryDirectory() as folder:
         script = Path(folder, "requests.lua")
         script.write_text(SCRIPT % (f"{{{wanted}}}", WHOLE if whole else ""))
@@ -108,6 +99,11 @@ def run(
     if not load.requests or load.refused or (load.lost and not closes):
         raise RuntimeError(f"{url} failed under load:\n{printed}")
     return load
+
+
+def _table(one: Request) -> str:
+    headers = ", ".join(f"[{_lua(name)}]={_lua(value)}" for name, value in one.headers.items())
+    return f"{{{_lua(one.method)}, {_lua(one.path)}, {{{headers}}}, {_lua(one.body.decode()) if one.body else 'nil'}}}"
 
 
 def _lua(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A Dash application: a graph, and a dcc.Interval whose callback appends a point to it; at /twelve/ there are twelve."""
+"""A Dash application: a graph, and a dcc.Interval whose callback appends a point; at /twelve/ there are twelve."""
 
 from collections.abc import Callable
 from itertools import count

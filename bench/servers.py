@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from served import Served
 from bench.contender import HERE, Contender, running
 
 BIN = Path(sys.executable).parent
-GUNICORN = [BIN / "gunicorn", "--worker-class", "gthread", "--threads", "16", "--keep-alive", "60"]
+GUNICORN: list[str | Path] = [BIN / "gunicorn", "--worker-class", "gthread", "--threads", "16", "--keep-alive", "60"]
 
 
 def tidegauge(server: Served) -> Contender:
@@ -34,7 +34,7 @@ def _printed(*command: str) -> str:
 def flask_server() -> Iterator[Contender]:
     """Flask's own server: threads, and a connection for each request."""
     port = served.free_ports()
-    command = [BIN / "flask", "--app", "tutorial", "run", "--port", str(port)]
+    command: list[str | Path] = [BIN / "flask", "--app", "tutorial", "run", "--port", str(port)]
     with running("tutorial, flask run", command, port, ready="/dashboard/", version=version("flask")) as one:
         yield one
 
@@ -43,17 +43,17 @@ def flask_server() -> Iterator[Contender]:
 def gunicorn(module: str, name: str, packages: str, ready: str) -> Iterator[Contender]:
     """One worker, as both applications count in memory, of 16 threads."""
     port = served.free_ports()
-    command = [*GUNICORN, "--bind", f"127.0.0.1:{port}", f"{module}:application"]
+    command: list[str | Path] = [*GUNICORN, "--bind", f"127.0.0.1:{port}", f"{module}:application"]
     with running(name, command, port, ready=ready, version=f"{version('gunicorn')}, {version(packages)}") as one:
         yield one
 
 
-def tutorial():
+def tutorial() -> AbstractContextManager[Contender]:
     """Return the tutorial's application on gunicorn."""
     return gunicorn("tutorial", "tutorial, gunicorn", "bokeh", "/dashboard/")
 
 
-def dash():
+def dash() -> AbstractContextManager[Contender]:
     """Return the Dash application on gunicorn."""
     return gunicorn("dash_app", "Dash, gunicorn", "dash", "/_dash-layout")
 
@@ -70,7 +70,15 @@ def tutorial_under_apache(server: Served) -> Iterator[Contender]:
 def bokeh_server() -> Iterator[Contender]:
     """Bokeh Server, one process."""
     port = served.free_ports()
-    command = [BIN / "bokeh", "serve", "bokeh_app.py", "--port", str(port), "--allow-websocket-origin", "*"]
+    command: list[str | Path] = [
+        BIN / "bokeh",
+        "serve",
+        "bokeh_app.py",
+        "--port",
+        str(port),
+        "--allow-websocket-origin",
+        "*",
+    ]
     with running("Bokeh Server", command, port, ready="/bokeh_app", version=version("bokeh")) as one:
         yield one
 
@@ -92,13 +100,13 @@ def _serving_files(
             yield one
 
 
-def nginx(files: dict[str, bytes]):
+def nginx(files: dict[str, bytes]) -> AbstractContextManager[Contender]:
     """Return nginx with *files*, a worker a core."""
     command = ["/usr/sbin/nginx", "-p", "@FOLDER@", "-c", "@FOLDER@/nginx.conf"]
     return _serving_files("nginx, the same file", "nginx.conf", files, command, _printed("/usr/sbin/nginx", "-v"))
 
 
-def bare_apache(files: dict[str, bytes]):
+def bare_apache(files: dict[str, bytes]) -> AbstractContextManager[Contender]:
     """Return an Apache with *files*, without headers, log, or any condition."""
     command = ["/usr/sbin/apache2", "-f", "@FOLDER@/apache.conf", "-DFOREGROUND"]
     release = _printed("/usr/sbin/apache2", "-v")

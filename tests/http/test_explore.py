@@ -9,7 +9,8 @@ import pytest
 from bokeh.model import Model
 from flask.testing import FlaskClient
 
-from app.dashboards import load_dashboards
+from app.dashboards import Dashboard, load_dashboards
+from app.drawn import Drawn
 from app.explore import GLYPHS, as_file, draw
 from app.house import House
 from app.themes import dress, themes
@@ -141,3 +142,10 @@ def test_the_page_has_the_names_as_text_and_the_file_to_copy(untouched: FlaskCli
 def test_a_glyph_that_is_none_is_refused(untouched: FlaskClient) -> None:
     answer = untouched.get("/explore/?glyph=pie&series=a")
     assert (answer.status_code, "glyph='pie'" in answer.json["detail"]) == (400, True)  # type: ignore[index]
+
+
+def test_a_dashboard_has_the_history_of_all_that_it_draws(client: FlaskClient, house: House) -> None:
+    drawn = tuple(Drawn(f"pump{{n={n}}}") for n in range(150))
+    house.dashboards["pumps"] = Dashboard("pumps", "Pumps", drawn=drawn)
+    assert len(names(ask(client, f"dashboard=pumps&from={NOW}&to={NOW + 1000}"))) == 150
+    assert client.get("/api/feed?" + "&".join(f"series=pump{n}" for n in range(150))).status_code == 400

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from math import inf, isfinite
+from itertools import chain
+from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
@@ -21,10 +22,12 @@ from flask.cli import AppGroup, with_appcontext
 
 from app.errors import JournalUnusable
 from app.guard import current_house
-from app.journal.checks import survey
+from app.journal import runs
 from app.journal.mark import Mark
 from app.journal.recovery import recover
+from app.journal.schema import STEPS
 from app.journal.sqlite import SqliteJournal
+from app.journal.survey import survey
 from app.settings import describe
 
 IMPORT_ROWS = 5_000  # in one push
@@ -65,7 +68,13 @@ def _path() -> Path:
 
 
 def _read() -> apsw.Connection:
-    return apsw.Connection(str(_path()), flags=apsw.SQLITE_OPEN_READONLY)
+    db = apsw.Connection(str(_path()), flags=apsw.SQLITE_OPEN_READONLY)
+    if (version := db.pragma("user_version")) != len(STEPS):
+        raise click.ClickException(
+            f"{_path()} has version {version}, this release reads version {len(STEPS)}: "
+            "a server of this release that starts on it brings an older one up to date."
+        )
+    return db
 
 
 def _id(db: apsw.Connection, name: str) -> int:
@@ -78,17 +87,20 @@ def _moment(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _value(value: float | None) -> str:
-    return "gap" if value is None else repr(value)
+def _value(value: float) -> str:
+    return "gap" if isnan(value) else repr(value)
 
 
 @series.command("list")
 def list_() -> None:
     """Print every series with its newest time and value."""
     db = _read()
-    query = "SELECT time, value FROM sample WHERE series = ? ORDER BY seq DESC LIMIT 1"
-    for number, name in db.execute("SELECT id, name FROM series WHERE name IS NOT NULL ORDER BY name"):
-        for time, value in db.execute(query, (number,)):
+    names = dict(db.execute("SELECT id, name FROM series WHERE name IS NOT NULL ORDER BY name"))
+    _, numbers, times, values = runs.newest(db, dict.fromkeys(names, 1))
+    rows = {number: row for number, *row in zip(numbers.tolist(), times.tolist(), values.tolist(), strict=True)}
+    for number, name in names.items():
+        if number in rows:
+            time, value = rows[number]
             click.echo(f"{_moment(time)}  {_value(value):>22}  {name}")
 
 
@@ -98,8 +110,8 @@ def list_() -> None:
 def show(name: str, last: int) -> None:
     """Print the newest samples of the series NAME."""
     db = _read()
-    query = "SELECT seq, time, value FROM sample WHERE series = ? ORDER BY seq DESC LIMIT ?"
-    for seq, time, value in reversed(list(db.execute(query, (_id(db, name), last)))):
+    seqs, _, times, values = runs.newest(db, {_id(db, name): last})
+    for seq, time, value in zip(seqs.tolist(), times.tolist(), values.tolist(), strict=True):
         click.echo(f"{seq:>12}  {_moment(time)}  {_value(value)}")
 
 
@@ -113,7 +125,7 @@ def export(names: tuple[str, ...], to: IO[str]) -> None:
     rows = csv.writer(to, lineterminator="\n")
     rows.writerow(["name", "time", "value"])
     for name, number in zip(names, numbers, strict=True):
-        for time, value in db.execute("SELECT time, value FROM sample WHERE series = ? ORDER BY seq", (number,)):
+        for time, value in chain.from_iterable(runs.read(db, "time, value", number, 0, runs.ALWAYS)):
             rows.writerow([name, time, "" if value is None else repr(value)])
 
 
@@ -239,7 +251,7 @@ def check() -> None:
     with click.progressbar(length=to, label="checking") as bar:
         for found in survey(db, to):
             damage += found.damaged
-            index_agrees &= found.index_agrees
+            index_agrees &= not found.wrong
             bar.update(found.end - bar.pos)
     for first, last in damage:
         click.echo(f"the samples {first} to {last} are damaged")

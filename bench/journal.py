@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from app.history import thin
 from app.hub import Hub
-from app.journal.checks import survey
 from app.journal.database import connect_reader
 from app.journal.sqlite import SqliteJournal
+from app.journal.survey import survey
 from bench.report import Table
 
 BUDGET = "budget"

@@ -52,6 +52,8 @@ class Bare:
 
     def __init__(self, path: Path) -> None:
         self.db = connect(path)
+        # What SQLite needs to read one series. Ours is written once for many samples (app/journal/runs.py).
+        self.db.execute("CREATE INDEX sample_by_series ON sample (series)")
         self.last = 0
 
     def samples_per_s(self, batches: int = BATCHES) -> float:

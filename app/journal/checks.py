@@ -1,7 +1,6 @@
 """Checksums of batches: SQLite does not notice a payload byte that has changed on the disk."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import nan
 from struct import Struct
@@ -9,8 +8,6 @@ from struct import Struct
 import apsw
 import numpy as np
 from numpy.typing import NDArray
-
-SLICE_SAMPLES = 20_000  # checked at once
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -122,47 +119,3 @@ def read_checked(
         query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
         columns = as_columns(db.execute(query, (after, end)))
     return columns, damaged(*columns, batches), end
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """A slice that was checked, up to ``end``: the batches that are damaged, and whether the index agrees."""
-
-    end: int
-    damaged: list[tuple[int, int]]
-    index_agrees: bool
-
-
-def survey(db: apsw.Connection, to: int) -> Iterator[Surveyed]:
-    """Check every batch up to *to*, a slice at a time; what cannot be read is damaged, too."""
-    last = 0
-    while True:
-        try:
-            columns, found, end = read_checked(db, last, to, SLICE_SAMPLES)
-            agrees = _index_agrees(db, columns[1], last, end)
-        except apsw.CorruptError:
-            (_, found, end), agrees = _read_next(db, last, to), True
-        if end == last:
-            return
-        yield Surveyed(end, found, agrees)
-        last = end
-
-
-def _index_agrees(db: apsw.Connection, series: Int, after: int, to: int) -> bool:
-    """Tell whether the index has as many samples of each series as the table, with after < seq <= to."""
-    query = "SELECT count(*) FROM sample INDEXED BY sample_by_series WHERE series = ? AND seq > ? AND seq <= ?"
-    numbers, counts = np.unique(series, return_counts=True)
-    return all(
-        db.execute(query, (number, after, to)).get == count
-        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
-    )
-
-
-def _read_next(db: apsw.Connection, after: int, to: int) -> tuple[Columns | None, list[tuple[int, int]], int]:
-    """Read the next batch alone: of a slice with an unreadable page, the others are kept."""
-    try:
-        return read_checked(db, after, to, 1)
-    except apsw.CorruptError:
-        query = "SELECT first_seq, last_seq FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq LIMIT 1"
-        [(first, last)] = db.execute(query, (after, to))
-        return None, [(first, last)], last

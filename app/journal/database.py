@@ -14,17 +14,9 @@ PRAGMAS = (
     "synchronous = FULL",
     "cache_size = -16384",  # KiB
     "temp_store = MEMORY",  # where a statement of many rows keeps what it would have to undo
-    "wal_autocheckpoint = 16000",  # pages, 64 MB: an index page is copied once for many commits, 5.9 -> 4.4 us a row
+    "wal_autocheckpoint = 16000",  # pages, 64 MB
     "journal_size_limit = 67108864",
 )
-# One series (?1), after < seq <= to (?2, ?3). What is damaged is left out here, not after it, as a page of damaged
-# samples alone would look like the end; and by the index alone, as its row may be unreadable.
-READ = """
-    SELECT seq, time, value FROM (
-        SELECT seq AS found FROM sample INDEXED BY sample_by_series WHERE series = ?1 AND seq > ?2 AND seq <= ?3
-        AND NOT EXISTS (SELECT 1 FROM damage WHERE sample.seq BETWEEN first_seq AND last_seq)
-    ) CROSS JOIN sample ON seq = found
-"""
 
 
 def connect(path: Path) -> apsw.Connection:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 import apsw
 import numpy as np
 
-from app.journal import Newest
-from app.journal.checks import Columns, read_checked
-from app.journal.database import READ
+from app.journal import Newest, runs
+from app.journal.checks import Columns, as_columns, read_checked
 
-SAMPLES = 1_000_000  # read in one go, and checked; further ones are looked up series by series
+SAMPLES = 1_000_000  # read in one go, and checked; further ones are looked up by the index
 
 
 def read_newest(db: apsw.Connection) -> tuple[Columns, list[tuple[int, int]], int]:
@@ -53,22 +52,25 @@ def windows(
     numbers, starts = np.unique(series, return_index=True)
     ends = np.append(starts[1:], len(series))[: len(starts)]
     spans = {int(number): (int(start), int(end)) for number, start, end in zip(numbers, starts, ends, strict=True)}
+    # One more than the window: it tells what has left it.
+    short = {number: size + 1 - (end - start) for number in ids.values() for start, end in [spans.get(number, (0, 0))]}
+    older = runs.newest(db, short, lower) if lower else as_columns(())
+    first_of, end_of = (np.searchsorted(older[1], list(ids.values()), side) for side in ("left", "right"))
     found = []
-    query = f"{READ} ORDER BY found DESC LIMIT ?4"
-    for name, number in ids.items():
-        start, end = spans.get(number, (0, 0))
-        start = max(start, end - size - 1)  # one more than the window: it tells what has left it
-        parts = [seq[start:end], times[start:end], values[start:end]]
-        if lower and end - start <= size:
-            rows = list(db.execute(query, (number, 0, lower, size + 1 - (end - start))))[::-1]
-            parts = [np.append([row[i] for row in rows], part) for i, part in enumerate(parts)]
+    for name, first, last in zip(ids, first_of.tolist(), end_of.tolist(), strict=True):
+        start, end = spans.get(ids[name], (0, 0))
+        start = max(start, end - size - 1)
+        parts = [
+            np.append(old[first:last], column[start:end])
+            for old, column in zip((older[0], older[2], older[3]), (seq, times, values), strict=True)
+        ]
         evicted = int(parts[0][-size - 1]) if len(parts[0]) > size else horizon
         found.append(
             Newest(
                 name,
-                array("q", parts[0][-size:].astype(np.int64).tobytes()),
-                array("q", parts[1][-size:].astype(np.int64).tobytes()),
-                array("d", parts[2][-size:].astype(np.float64).tobytes()),
+                array("q", parts[0][-size:].tobytes()),
+                array("q", parts[1][-size:].tobytes()),
+                array("d", parts[2][-size:].tobytes()),
                 evicted,
             )
         )

@@ -44,6 +44,8 @@ def trim(db: apsw.Connection, retention: Retention, kept: int) -> tuple[int, int
         db.execute("DELETE FROM sample WHERE seq <= ?", (to,))
         removed = db.changes()
         db.execute("DELETE FROM batch WHERE last_seq <= ?", (to,))
+        db.execute("DELETE FROM run WHERE last_seq <= ?", (to,))
+        db.execute("DELETE FROM slice WHERE run <= ?", (to,))
         db.execute("DELETE FROM damage WHERE last_seq <= ?", (to,))
         db.execute("UPDATE journal SET samples = samples - ?, horizon = ?", (removed, to))
     return removed, to

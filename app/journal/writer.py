@@ -189,10 +189,6 @@ class Writer:
         self.samples -= removed
         self.horizon = max(self.horizon, to)
 
-    def reindex(self) -> None:
-        """Make the index anew."""
-        self.connection().execute("REINDEX sample_by_series")
-
 
 def _rows(
     first: int, samples: Sequence[Stamped], ids: dict[str, int], batches: Sequence[Sequence[Stamped]]

@@ -13,7 +13,7 @@ from pathlib import Path
 import served
 from served import Served
 
-from bench import opening, report, update, viewers
+from bench import browser, opening, report, update, viewers
 from bench.report import Table
 
 QUICK = bool(os.environ.get("QUICK"))
@@ -56,7 +56,19 @@ def measure_viewers() -> Table:
         return viewers.most(one, 1 if QUICK else 3, 2 if QUICK else 10)
 
 
-MEASURES = {"update": measure_update, "opening": measure_opening, "whole": measure_whole, "memory": measure_memory, "viewers": measure_viewers}
+def measure_browser() -> Table:
+    """Measure the pages of those that show a dashboard."""
+    return browser.measure(10 if QUICK else 100, 20 if QUICK else 5000)
+
+
+MEASURES = {
+    "update": measure_update,
+    "opening": measure_opening,
+    "whole": measure_whole,
+    "memory": measure_memory,
+    "viewers": measure_viewers,
+    "browser": measure_browser,
+}
 
 
 def main() -> None:

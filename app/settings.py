@@ -95,7 +95,7 @@ class Settings(BaseModel):
     window: int = Field(1000, ge=10, le=100_000, description="newest samples kept in memory, a series")
     max_series: int = Field(10_000, ge=1, le=1_000_000, description="series kept; further ones are refused")
     publish_ms: int = Field(500, ge=50, le=5_000, description="shortest time between two tails of a feed, ms")
-    poll_ms: int = Field(2000, ge=250, le=10_000, description="time between two polls of a page, ms")
+    poll_ms: int = Field(2000, ge=100, le=10_000, description="time between two polls of a page, ms")
     hosts: Annotated[str, AfterValidator(_host_names)] = Field(
         "",
         description="host names with a dot that are answered, separated by commas;"

@@ -14,14 +14,14 @@ from pathlib import Path
 import served
 from served import Served
 
-from bench import growth, journal, opening, process, push, readme, report, update, viewers
+from bench import browser, growth, journal, opening, process, push, readme, report, update, viewers
 from bench.report import Table
 
 QUICK = bool(os.environ.get("QUICK"))
 ROUNDS = 1 if QUICK else 5
 SECONDS = 1 if QUICK else 3
 ABSURD = 0.5
-DASHBOARDS = str(Path(__file__).parent / "dashboards")
+DASHBOARDS = str(Path(__file__).parent / "dashboards/many")
 
 
 @contextmanager
@@ -68,6 +68,10 @@ def _growth() -> dict[str, Table]:
     return growth.measure(ROUNDS, SECONDS, growth.CASES[:4:3] if QUICK else growth.CASES)
 
 
+def _browser() -> dict[str, Table]:
+    return {"browser": browser.measure(*((10, 20) if QUICK else (100, 5000)))}
+
+
 def _journal() -> dict[str, Table]:
     return {"journal": journal.measure(1, 20_000) if QUICK else journal.measure(3)}
 
@@ -79,6 +83,7 @@ MEASURES: dict[str, Callable[[], dict[str, Table]]] = {
     "process": _process,
     "growth": _growth,
     "journal": _journal,
+    "browser": _browser,
 }
 
 

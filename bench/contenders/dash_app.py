@@ -1,4 +1,7 @@
-"""A Dash application: a graph, and a dcc.Interval whose callback appends a point; at /twelve/ there are twelve."""
+"""A Dash application: a graph, and a dcc.Interval whose callback appends a point to it.
+
+At /twelve/100/ there are twelve graphs, and the interval is 100 ms.
+"""
 
 from collections.abc import Callable
 from itertools import count
@@ -16,8 +19,10 @@ def _add(base: str, graphs: int, points: int, every_ms: int, point: Callable[[],
     names = [f"graph-{n}" for n in range(graphs)]
 
     def graph(name: str) -> dcc.Graph:
-        line = {"x": list(range(points)), "y": [random() for _ in range(points)], "mode": "lines"}  # noqa: S311
-        return dcc.Graph(id=name, figure={"data": [line], "layout": {"height": 300}})
+        columns = {"x": list(range(points)), "y": [random() for _ in range(points)]}  # noqa: S311
+        line = {**columns, "mode": "lines", "line": {"width": 4}}
+        layout = {"height": 300, "margin": {"l": 40, "r": 40, "t": 20, "b": 40}}
+        return dcc.Graph(id=name, figure={"data": [line], "layout": layout})
 
     def append(_: int) -> list[Any]:
         n, value = point()
@@ -36,4 +41,5 @@ def _power() -> tuple[int, float]:
 
 
 _add("/", 1, 0, 2000, _power)
-_add("/twelve/", 12, 1000, 100, lambda: (next(x) + 1000, random()))  # noqa: S311
+for every_ms in (100, 500):
+    _add(f"/twelve/{every_ms}/", 12, 1000, every_ms, lambda: (next(x) + 1000, random()))  # noqa: S311

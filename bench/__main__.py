@@ -48,7 +48,7 @@ def _reading() -> dict[str, Table]:
 def _writing() -> dict[str, Table]:
     with serving() as server:
         return {
-            "batches": push.batches(server, ROUNDS, 4 if QUICK else 40),
+            "batches": push.batches(server, ROUNDS, 8 if QUICK else 40),
             "singles": push.singles(server, ROUNDS, SECONDS),
         }
 

@@ -25,7 +25,7 @@ from bench.wrk import Request
 
 BARE = "bare executemany, same tables"
 EMPTY = "Flask route: parses the JSON, keeps nothing"
-BATCH = 5_000
+BATCH, SERIES = 5_000, 1_000
 BATCHES = 40
 MILLION = 1_000_000
 PATIENCE_S = 120
@@ -78,22 +78,24 @@ def _post(connection: HTTPConnection, path: str, body: bytes) -> None:
         raise RuntimeError(f"{answer.status}: {said[:300]!r}")
 
 
-def _bodies(batches: int) -> list[bytes]:
-    bodies = []
+def _bodies(batches: int, agent: int, agents: int) -> list[bytes]:
+    """Return what one of some agents sends: of 1,000 series each has its own."""
+    bodies, series = [], SERIES // agents
     for _ in range(batches):
-        times = [next(_times) for _ in range(BATCH // 1000)]
-        lines = [f"cpu,host=h{n % 1000} value={random():.6f} {times[n // 1000]}" for n in range(BATCH)]  # noqa: S311
+        times = [next(_times) for _ in range(BATCH // series)]
+        hosts = [f"h{agent * series + n}" for n in range(series)]
+        lines = [f"cpu,host={host} value={random():.6f} {at}" for at in times for host in hosts]  # noqa: S311
         bodies.append("\n".join(lines).encode())
     return bodies
 
 
 def _lines(port: int, path: str = OURS, batches: int = BATCHES, agents: int = 2) -> float:
     """Return samples a second of agents that send line protocol, each waiting for the answer."""
-    bodies = _bodies(batches)
+    bodies = [_bodies(batches // agents, agent, agents) for agent in range(agents)]
 
     def send(number: int) -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        for body in bodies[number::agents]:
+        for body in bodies[number]:
             _post(connection, path, body)
         connection.close()
 

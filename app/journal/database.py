@@ -53,8 +53,8 @@ def insert(db: apsw.Connection, table: str, rows: Sequence[tuple[object, ...]]) 
     """Insert whole rows into *table*, 1,000 a statement; call it inside a transaction, which an error rolls back.
 
     Around each step of a statement the interpreter's lock is given up, and while another thread computes it is
-    back after a switch interval only: beside one such thread a row took 1,203 us with a step each (executemany). Alone a
-    row takes 0.54 us with a step each, 0.28 with 100 to 1,000 rows a step, 0.53 with 2,000.
+    back after a switch interval only: beside one such thread a row took 1,203 us with a step each (executemany). Alone
+    a row takes 0.54 us with a step each, 0.28 with 100 to 1,000 rows a step, 0.53 with 2,000.
     "OR ROLLBACK" instead of the usual abort saves SQLite a copy of each page, by which it would undo one statement.
     """
     place = f"({','.join('?' * len(rows[0]))})" if rows else ""

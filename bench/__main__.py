@@ -39,7 +39,7 @@ def _reading() -> dict[str, Table]:
         return {
             "update": update.measure(server, ROUNDS, SECONDS),
             "opening": opening.measure(server, ROUNDS, SECONDS),
-            "viewers": viewers.most(server, *((1, 2, [50, 400]) if QUICK else (3, 10))),
+            "viewers": viewers.most(server, *((1, 2, [50, 400]) if QUICK else (3, 5))),
             "memory": viewers.memory(server, 50 if QUICK else 1000),
             "whole": update.whole(server, *((10_000, 2) if QUICK else (1_000_000, 20))),
         }
@@ -65,7 +65,7 @@ def _process() -> dict[str, Table]:
 
 
 def _growth() -> dict[str, Table]:
-    return growth.measure(ROUNDS, SECONDS, growth.CASES[:4:3] if QUICK else growth.CASES)
+    return growth.measure(ROUNDS, 1 if QUICK else 2, growth.CASES[:4:3] if QUICK else growth.CASES)
 
 
 def _browser() -> dict[str, Table]:

@@ -63,9 +63,11 @@
         }
 
         async #fetch(theme) {
-            const answer = await fetch(this.#url.replace("$theme", theme));
+            const answer = await fetch(this.#url.href.replace("$theme", theme));
             if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-            return answer.json();
+            const text = await answer.text();
+            Tidegauge.paint.prepare(text);
+            return JSON.parse(text);
         }
 
         static #plots(document) {

@@ -34,7 +34,7 @@ def test_a_page_fits_its_screen_in_light_and_dark(open_tab: Open, scheme: str, w
     tab = open_tab("dashboard/server/", viewport={"width": width, "height": 800}, color_scheme=scheme)
     tab.page.wait_for_timeout(500)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert any(f"theme={scheme}" in url for url in tab.urls)
+    assert any(f"document.{scheme}.json" in url for url in tab.urls)
     assert tab.complaints == []
 
 

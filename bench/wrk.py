@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 CONNECTIONS = 64
+LOST = 1_000  # a server of the stock settings ends a connection after so many requests, at times in mid-air
 # wrk's own language: https://github.com/wg/wrk/blob/master/SCRIPTING. Requests are made once, and sent in turn.
 SCRIPT = """
 local requests, turn, thread = {}, 0, nil
@@ -87,7 +88,7 @@ def run(
         closes: the server ends each connection, which wrk counts as lost.
 
     Raises:
-        RuntimeError: an answer was no success, or did not come.
+        RuntimeError: an answer was no success, or more than one in LOST did not come.
     """
     wanted = ", ".join(map(_table, requests))
     with TemporaryDirectory() as folder:
@@ -96,7 +97,7 @@ def run(
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(script), url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     load = Load(**json.loads(printed.splitlines()[-1]))
-    if not load.requests or load.refused or (load.lost and not closes):
+    if not load.requests or load.refused or (load.lost * LOST > load.requests and not closes):
         raise RuntimeError(f"{url} failed under load:\n{printed}")
     return load
 

@@ -16,7 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PLOTS = 10  # of the dashboard `server`
-LENT = Path(f"/opt/tidegauge/packages-of-tests-{os.getpid()}")
+# The packages that servers lend each other; also to those that a test's own process starts.
+LENT = Path(os.environ.get("TESTS_PACKAGES") or f"/opt/tidegauge/packages-of-tests-{os.getpid()}")
 TOKEN = "token-of-the-tests"  # noqa: S105
 ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
 TOKENS = f"{TOKEN} rooms:room.:{ROOM_TOKEN}"

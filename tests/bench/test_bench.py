@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from served import ROOT
+from served import LENT, ROOT
 
 from bench import readme, report
 
@@ -15,7 +15,7 @@ from bench import readme, report
 def test_every_contender_answers_rightly(require: Callable[[bool, str], None]) -> None:
     for tool in ("nginx", "influxd", "carbon-cache", "wrk"):
         require(shutil.which(tool) is not None, f"needs {tool}: make contenders")
-    environ = os.environ | {"QUICK": "1", "PYTHONPATH": str(ROOT / "tests")}
+    environ = os.environ | {"QUICK": "1", "PYTHONPATH": str(ROOT / "tests"), "TESTS_PACKAGES": str(LENT)}
     done = subprocess.run([sys.executable, "-m", "bench"], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for title in (

@@ -61,6 +61,8 @@ def measure(server: Served, rounds: int, seconds: float) -> Table:
                 load = wrk.run(one.server.url, sent, seconds, connections=CONNECTIONS)
                 spent = one.server.cpu_s() - before
                 opened = load.requests / len(sent)
+                if not opened:  # Bokeh Server, while it puts its last sessions away
+                    continue
                 table.add(
                     name,
                     opened=opened / load.seconds,

@@ -169,7 +169,7 @@ async def _bokeh_cost(server: Contender, sessions: int, seconds: float) -> float
 
 
 def whole(server: Served, polls: int, seconds: float) -> Table:
-    """Return what of so many polls was whole, at saturation, while the feed is renamed into place four times a second."""
+    """Return what of so many polls was whole, at saturation, while their feed is renamed four times a second."""
     columns = {"polls": "", "broken": "", "renamed": "/s", "requests to Python": ""}
     table = Table("Polls at saturation, every body looked at", columns, "Tidegauge", "polls")
     ours = servers.tidegauge(server)

@@ -184,7 +184,8 @@ def measure(updates: int, heap_updates: int, *, fastest: bool = True) -> Table:
     """
     columns = dict.fromkeys(["script", "layout", "main thread", "whole browser"], "ms")
     columns |= dict.fromkeys(["heap before", "heap after"], "MB")
-    table = Table(f"In the browser: {SERIES} plots of {SAMPLES:,} points", columns, TUTORIAL, "script")
+    title = f"In the browser: an update of {SERIES} plots of {SAMPLES:,} points, and the heap after {heap_updates:,}"
+    table = Table(title, columns, TUTORIAL, "script")
     with (
         _serve() as server,
         sync_playwright() as playwright,

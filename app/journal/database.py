@@ -12,7 +12,7 @@ from app.journal.schema import migrate
 PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
-    "cache_size = -16384",  # KiB
+    "cache_size = -8192",  # KiB; samples are written in order
     "temp_store = MEMORY",  # where a statement of many rows keeps what it would have to undo
     "wal_autocheckpoint = 16000",  # pages, 64 MB
     "journal_size_limit = 67108864",
@@ -58,7 +58,10 @@ def insert(db: apsw.Connection, table: str, rows: Sequence[tuple[object, ...]]) 
     "OR ROLLBACK" instead of the usual abort saves SQLite a copy of each page, by which it would undo one statement.
     """
     place = f"({','.join('?' * len(rows[0]))})" if rows else ""
-    for start in range(0, len(rows), 1000):
-        part = rows[start : start + 1000]
+    start = 0
+    while start < len(rows):
+        left = len(rows) - start  # of a hundred statements at most, as SQLite keeps each
+        part = rows[start : start + (1000 if left >= 1000 else left - left % 100 or left)]
+        start += len(part)
         statement = f"INSERT OR ROLLBACK INTO {table} VALUES {','.join([place] * len(part))}"  # noqa: S608
         db.execute(statement, tuple(chain.from_iterable(part)))

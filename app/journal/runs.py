@@ -1,7 +1,7 @@
 """Which samples are of which series: an index that is written once for many samples, sorted by series.
 
 SQLite's own index changes a page of each series with every batch, which halved the rate at which samples come in. A
-*run* indexes the samples of a range of ``seq``, some 50,000: their numbers by series, in *slices* of about a thousand,
+*run* indexes the samples of a range of ``seq``, some 20,000: their numbers by series, in *slices* of about a thousand,
 so that one series costs a look-up in each run. The *tail*, what came after the last run, is looked through.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from app.journal.checks import Columns, Int, as_columns
 from app.journal.database import insert, transaction
 
-RUN_SAMPLES = 50_000
+RUN_SAMPLES = 20_000
 SLICE_SAMPLES = 1_000
 SPAN = 2**32  # of a run: a slice has 4 bytes for each sample
 DENSE = 8  # a range is read as a whole where one in so many of its samples is wanted

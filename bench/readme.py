@@ -109,7 +109,7 @@ def chart(tables: dict[str, Table]) -> str:
     heads, bars = [], []
     for says, name, column in PANELS:
         table = tables[name]
-        heads.append({"says": says, "y": y + 14})
+        heads.append({"says": f"{says} (logarithmic)", "y": y + 14})
         y += 24
         values = [(table.middle(one, column), one) for one in table.rounds]
         for value, one in sorted(((value, one) for value, one in values if value), reverse=True):

@@ -210,12 +210,13 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
             raise TypeError(
                 f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout"
             )
-        for source in model.select({"type": LiveSource}):
-            check_name(source.series)  # type: ignore[attr-defined]
-            drawn[source.drawn] = None  # type: ignore[attr-defined]
+        models = model.references()
+        for source in (one for one in models if isinstance(one, LiveSource)):
+            check_name(source.series)  # type: ignore[arg-type]
+            drawn[source.drawn] = None
             source.update(max_size=window)
-        bokehjs["bokeh-widgets"] = bool(list(model.select({"type": Widget})))
-        bokehjs["bokeh-tables"] = bool(list(model.select({"type": TableWidget})))
+        bokehjs["bokeh-widgets"] = any(isinstance(one, Widget) for one in models)
+        bokehjs["bokeh-tables"] = any(isinstance(one, TableWidget) for one in models)
         dress(model, theme_name)
         # Keys keep their order: sorted, a reference would precede its definition.
         document = documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))

@@ -33,15 +33,16 @@ TABLE = """
     }
     .slick-viewport { background: var(--paper) !important; }
 """
+STATES = ("selection", "nonselection", "hover", "muted")
 BOKEH_BLUE = "#1f77b4"  # every glyph's colour by default
 
 
 def dress(model: Model, theme: str) -> None:
     """Give *model* what a Bokeh theme cannot: colours, bands, legends for patterns."""
-    for table in model.select({"type": TableWidget}):
-        table.stylesheets = [TABLE]  # type: ignore[attr-defined]
-    plots: Any = model.select({"type": Plot})
-    for plot in plots:
+    models = model.references()
+    for table in (one for one in models if isinstance(one, TableWidget)):
+        table.stylesheets = [TABLE]
+    for plot in (one for one in models if isinstance(one, Plot)):
         renderers = [one for one in plot.renderers if isinstance(one, GlyphRenderer)]
         _colour(renderers, COLOURS[theme])
         sources: dict[str, Any] = {
@@ -63,7 +64,9 @@ def _colour(renderers: Sequence[Any], colours: Sequence[str]) -> None:
     """
     by_source: dict[str, str] = {}
     for renderer in renderers:
-        glyphs = [glyph for glyph in renderer.references() if isinstance(glyph, Glyph)]
+        # Not by `references()`, which collects all that hangs on the data source: a third of a start.
+        states = (renderer.glyph, *(getattr(renderer, f"{state}_glyph") for state in STATES))
+        glyphs = [glyph for glyph in states if isinstance(glyph, Glyph)]
         blue = [(glyph, name) for glyph in glyphs for name in ("line_color", "fill_color", "hatch_color")]
         blue = [(glyph, name) for glyph, name in blue if getattr(glyph, name, None) == BOKEH_BLUE]
         if blue:

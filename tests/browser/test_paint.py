@@ -1,7 +1,6 @@
 """What is left out of BokehJS's painting changes nothing of what is drawn."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +8,21 @@ import served
 from served import Served
 
 Open = Callable[..., Any]
+STYLED = """
+from bokeh.models import InlineStyleSheet
+from bokeh.plotting import figure
+
+from app.dashboards import dashboard, live
+
+
+@dashboard(title="Styled")
+def styled():
+    sheet = InlineStyleSheet(css=":host { --bk-axis-line-color: rgb(255, 0, 0); }")
+    plot = figure(title="Styled", x_axis_type="datetime", height=200, sizing_mode="stretch_width")
+    plot.xaxis.stylesheets = [sheet]
+    plot.line("t", "v", source=live("styled"))
+    return plot
+"""
 # How often a plot is painted, and how often the room of each of its axes is worked out meanwhile.
 MEASURED = """async () => {
     const {AxisView} = Bokeh.require("models/axes/axis");
@@ -49,8 +63,10 @@ COLOR = """() => {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
-    one = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("dashboards")
+    (folder / "styled.py").write_text(STYLED)
+    one = served.start(TIDEGAUGE_DASHBOARDS=str(folder))
     one.push({"name": "styled", "value": 1}, {"name": "styled", "value": 2})
     yield one
     served.stop(one)

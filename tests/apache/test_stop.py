@@ -21,8 +21,8 @@ def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
     pid = server.daemon_pid
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as pool:
-        held = pool.submit(server.ask, "/dashboard/?held")
-        eventually(lambda: b"/dashboard/?held" in status_page.ask("/server-status").body)
+        held = pool.submit(server.ask, "/explore/?held")
+        eventually(lambda: b"/explore/?held" in status_page.ask("/server-status").body)
         stop = pool.submit(server.command, "stop")
         try:
             eventually(lambda: _is_closed(server))

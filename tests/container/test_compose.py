@@ -132,8 +132,8 @@ def test_a_stop_lets_a_request_finish(running: Compose, eventually: Callable[...
     grace_s = running.container["Config"]["StopTimeout"]
     running.inside("kill -STOP $(head -1 /run/tidegauge/daemon.pid)")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(running.get, "/dashboard/?held", 60)
-        eventually(lambda: "/dashboard/?held" in running.inside(f'python3 -c "{status_page}"').output)
+        held = pool.submit(running.get, "/explore/?held", 60)
+        eventually(lambda: "/explore/?held" in running.inside(f'python3 -c "{status_page}"').output)
         started = monotonic()
         stop = subprocess.Popen(running.command("stop"), cwd=running.folder, env=running.environment())
         try:

@@ -40,9 +40,9 @@ Measured = Iterator[tuple[str, Table]]
 def _reading() -> Measured:
     with serving() as server:
         yield "update", update.measure(server, ROUNDS, SECONDS)
-        yield "opening", opening.measure(server, ROUNDS, 2 * SECONDS)
-        yield "viewers", viewers.most(server, *((1, 2, [50, 400]) if QUICK else (3, 4)))
-        yield "memory", viewers.memory(server, 50 if QUICK else 1000)
+        yield "opening", opening.measure(server, ROUNDS, 1 if QUICK else 4)
+        yield "viewers", viewers.most(server, *((1, 1, [50]) if QUICK else (3, 4)))
+        yield "memory", viewers.memory(server, 20 if QUICK else 1000)
 
 
 def _whole() -> Measured:

@@ -16,13 +16,14 @@ def test_every_contender_answers_rightly(require: Callable[[bool, str], None]) -
     for tool in ("nginx", "influxd", "carbon-cache", "wrk"):
         require(shutil.which(tool) is not None, f"needs {tool}: make contenders")
     environ = os.environ | {"QUICK": "1", "PYTHONPATH": str(ROOT / "tests"), "TESTS_PACKAGES": str(LENT)}
-    done = subprocess.run([sys.executable, "-m", "bench"], cwd=ROOT, env=environ, capture_output=True, text=True)
+    command = [sys.executable, "-m", "bench", "reading", "whole", "writing", "browser"]  # where others are measured
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for title in (
         "An update for one viewer",
         "Opening a dashboard",
         "Samples in",
-        "What a poll costs",
+        "Polls at saturation",
         "In the browser",
     ):
         assert title in done.stdout

@@ -76,6 +76,14 @@ def checksum(rows: Iterable[tuple[int, int, int, float | None]]) -> int:
     return (total + 2**63) % 2**64 - 2**63
 
 
+def outside(seq: Int, ranges: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Tell of each ``seq`` whether it is in none of *ranges*, first and last included."""
+    kept = np.full(len(seq), fill_value=True)
+    for first, last in ranges:
+        kept &= (seq < first) | (seq > last)
+    return kept
+
+
 def damaged(
     seq: Int, series: Int, time: Int, value: Float, batches: Sequence[tuple[int, int, int]]
 ) -> list[tuple[int, int]]:

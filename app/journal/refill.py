@@ -7,7 +7,7 @@ import apsw
 import numpy as np
 
 from app.journal import Newest, runs
-from app.journal.checks import Columns, as_columns, read_checked
+from app.journal.checks import Columns, as_columns, outside, read_checked
 
 SAMPLES = 1_000_000  # read in one go, and checked; further ones are looked up by the index
 
@@ -44,9 +44,7 @@ def windows(
         damaged: ranges of ``seq`` that are left out.
         horizon: the newest ``seq`` that is no longer kept.
     """
-    kept = np.full(len(columns[0]), True)
-    for first, last in damaged:
-        kept &= (columns[0] < first) | (columns[0] > last)
+    kept = outside(columns[0], damaged)
     order = np.argsort(columns[1][kept], kind="stable")
     seq, series, times, values = (column[kept][order] for column in columns)
     numbers, starts = np.unique(series, return_index=True)

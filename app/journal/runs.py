@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import numpy as np
 
-from app.journal.checks import Columns, Int, as_columns
+from app.journal.checks import Columns, Int, as_columns, outside
 from app.journal.database import insert, transaction
 
 RUN_SAMPLES = 20_000
@@ -110,9 +110,9 @@ def agrees(db: apsw.Connection, run: Run, left_out: Iterable[tuple[int, int]]) -
         listed = [_listed(db, run)]
     order = np.lexsort((seq, series))
     listed.append((seq[order], series[order]))
-    for low, high in [(0, horizon), *left_out]:
-        listed = [(seq[kept], series[kept]) for seq, series in listed for kept in [(seq < low) | (seq > high)]]
-    return all(np.array_equal(*columns) for columns in zip(*listed, strict=True))
+    ranges = [(0, horizon), *left_out]
+    ours, theirs = (np.stack(columns)[:, outside(columns[0], ranges)] for columns in listed)
+    return np.array_equal(ours, theirs)
 
 
 def within(db: apsw.Connection, after: int, to: int, start_ms: int = NEVER, end_ms: int = ALWAYS) -> list[Run]:
@@ -141,9 +141,7 @@ def read(
     damage = list(db.execute("SELECT first_seq, last_seq FROM damage ORDER BY first_seq"))
     for run in within(db, after, to, start, end):
         seqs = _of(db, run, series)
-        seqs = seqs[(seqs > after) & (seqs <= to)]
-        for first, last in damage:
-            seqs = seqs[(seqs < first) | (seqs > last)]
+        seqs = seqs[(seqs > after) & (seqs <= to) & outside(seqs, damage)]
         if not len(seqs):
             continue
         first, last = int(seqs[0]), int(seqs[-1])
@@ -209,9 +207,8 @@ def newest(db: apsw.Connection, wanted: Mapping[int, int], to: int = ALWAYS) -> 
     for seq, series in _backwards(db, to, damage):
         if not missing:
             break
-        for low, high in damage:
-            kept = (seq < low) | (seq > high)
-            seq, series = seq[kept], series[kept]
+        kept = outside(seq, damage)
+        seq, series = seq[kept], series[kept]
         numbers, starts, counts = np.unique(series, return_index=True, return_counts=True)
         taken = np.minimum([missing.get(number, 0) for number in numbers.tolist()], counts).astype(np.int64)
         from_end = np.repeat(starts + counts, counts) - np.arange(len(series))

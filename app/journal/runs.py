@@ -35,11 +35,16 @@ def extend(db: apsw.Connection) -> None:
     """Make runs of the tail, until fewer than RUN_SAMPLES are left in it."""
     while True:
         end = _end(db)
-        query = "SELECT seq FROM sample WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
-        last = db.execute(query, (end, RUN_SAMPLES - 1)).get
+        try:
+            query = "SELECT seq FROM sample WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
+            last = db.execute(query, (end, RUN_SAMPLES - 1)).get
+        except apsw.CorruptError:  # an unreadable page is left out, and costs no more
+            last = db.execute("SELECT min(last_seq) FROM batch WHERE last_seq >= ?", (end + RUN_SAMPLES,)).get
         if last is None:
             return
         make(db, end, last)
+        if _end(db) == end:  # nothing of it can be read
+            return
 
 
 def make(db: apsw.Connection, after: int, to: int) -> None:

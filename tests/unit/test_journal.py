@@ -292,6 +292,20 @@ def test_a_wrecked_page_that_is_not_read_at_start_costs_its_batches_only(
         assert len(values) >= 3500
 
 
+def test_a_wrecked_page_that_is_not_indexed_yet_costs_its_batches_only(
+    path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
+    fill(path)
+    wreck(path, page_of(path, 1500.5))
+    monkeypatch.setattr("app.journal.runs.RUN_SAMPLES", 1000)
+    with opened(path, window=10) as hub:
+        eventually(lambda: any("samples 501 to 600 are damaged" in loss for loss in hub.journal.losses))
+        values = [row[2] for row in hub.read("a", 0, limit=10_000)]
+        assert 1500.5 not in values
+        assert len(values) >= 3500
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -30,7 +30,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	$(BIN)/shellcheck apache/serve apache/httpd-foreground .ci/run
 	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
 
-bench: contenders ## the measured comparisons, about an hour; writes bench/results.json, and the README's table and chart
+bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
 
 screenshots: develop ## the README's pictures, anew

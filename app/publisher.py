@@ -17,7 +17,6 @@ import msgspec
 from app.clock import now_ms
 from app.files import Files
 from app.hub import Hub, SeriesSnapshot, Snapshot
-from app.series import Columns
 
 WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that changes
 HEARTBEAT_S = 5.0  # longest time between two tails: `time` proves that the publisher lives
@@ -25,11 +24,6 @@ MATCHING = 100  # series drawn of a pattern
 TAIL_SAMPLES = 2000  # a tail that would pass this is cut short by a new window.json
 
 log = logging.getLogger(__name__)
-
-
-def as_lists(columns: Columns) -> dict[str, list[int] | list[float]]:
-    """Return *columns* as they are published: lists ``seq``, ``t`` and ``v``; msgspec writes a NaN as null, a gap."""
-    return {"seq": list(columns.seq), "t": list(columns.t), "v": list(columns.v)}
 
 
 def describe(one: SeriesSnapshot) -> dict[str, str]:
@@ -59,21 +53,25 @@ class Feed:
     window_at: float = 0.0  # monotonic, s
     tail_to: int = 0
     tail_at: float = -HEARTBEAT_S  # monotonic, s
+    seen: int = -1  # the hub's newest sample at the last look
 
 
 def window_series(snapshot: Snapshot) -> list[dict[str, object]]:
-    """Return the series of a window.json."""
+    """Return the series of a window.json; msgspec writes a NaN as null, a gap."""
     found: list[dict[str, object]] = []
     for one in snapshot.series:
-        columns = as_lists(one.columns.by_time())
-        del columns["seq"]
-        found.append({**describe(one), "from": one.evicted, **columns})
+        _, t, v = one.columns.by_time()
+        found.append({**describe(one), "from": one.evicted, "t": list(t), "v": list(v)})
     return found
 
 
 def tail_series(snapshot: Snapshot) -> list[dict[str, object]]:
     """Return the series of a tail.json."""
-    return [{**describe(one), **as_lists(one.columns)} for one in snapshot.series]
+    found: list[dict[str, object]] = []
+    for one in snapshot.series:
+        seq, t, v = one.columns
+        found.append({**describe(one), "seq": list(seq), "t": list(t), "v": list(v)})
+    return found
 
 
 class Publisher:
@@ -169,9 +167,12 @@ class Publisher:
 
     def publish(self, feed: Feed) -> None:
         """Bring one feed's files up to date: the tail, and before it window.json where that is due."""
+        newest, is_old = self._hub.newest, monotonic() - feed.tail_at >= HEARTBEAT_S
+        if newest == feed.seen and not is_old:
+            return
         snapshot = self._snapshot(feed)
-        changed = snapshot.to > feed.tail_to
-        if not changed and monotonic() - feed.tail_at < HEARTBEAT_S:
+        feed.seen = newest
+        if snapshot.to <= feed.tail_to and not is_old:
             return
         if snapshot.to > feed.window_to and monotonic() - feed.window_at >= WINDOW_EVERY_S:
             self._write_window(feed)

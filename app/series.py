@@ -3,7 +3,6 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
 from math import nan
 from typing import NamedTuple
 
@@ -25,9 +24,10 @@ class Columns(NamedTuple):
 
     def by_time(self) -> "Columns":
         """Return the same samples in the order of ``t``; those of equal times keep their order."""
-        if all(earlier <= later for earlier, later in pairwise(self.t)):
+        times = np.asarray(self.t, np.int64)
+        if (times[:-1] <= times[1:]).all():
             return self
-        order = sorted(range(len(self.t)), key=self.t.__getitem__)
+        order = np.argsort(times, kind="stable").tolist()
         return Columns([self.seq[i] for i in order], [self.t[i] for i in order], [self.v[i] for i in order])
 
 

@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 export TIDEGAUGE_PORT := $(PORT)
 
-.PHONY: serve stop reload install test bench screenshots lock develop contenders
+.PHONY: serve stop reload install test bench torture soak screenshots lock develop contenders
 
 serve: ## the product without Docker: a real Apache on this host
 	@apache/serve start
@@ -32,6 +32,12 @@ test: develop ## every check and every test that can run here; pytest's closing 
 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
+
+torture: develop ## attacks, kills and faults in their long form, about an hour; writes docs/torture.json and SECURITY.md's table
+	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python -m torture
+
+soak: develop ## two hours of everything at once
+	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python -m torture soak
 
 screenshots: develop ## the README's pictures, anew
 	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py

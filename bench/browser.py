@@ -141,7 +141,7 @@ def _serve() -> Iterator[Served]:
 
 def _push(server: Served, *times: int) -> None:
     """Push a sample of each series at each of *times*, ms since the Unix epoch; without any, now."""
-    lines = [f"twelve,n={n} v={random():.4f} {stamp}" for stamp in times or [""] for n in range(SERIES)]  # noqa: S311
+    lines = [f"twelve,n={n} v={random():.4f} {stamp}" for stamp in times or [""] for n in range(SERIES)]
     body = "\n".join(lines).encode()
     answer = server.ask("/api/v2/write?precision=ms", "POST", body, Authorization=f"Bearer {TOKEN}")
     if answer.status != 204:

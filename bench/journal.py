@@ -33,7 +33,7 @@ def _seconds(call: Callable[[], object]) -> float:
 def _fill(path: Path, series: int, samples: int) -> None:
     hub = _opened(path)
     for start in range(0, samples, 10_000):
-        hub.append([(f"s{n % series}", start + n, random()) for n in range(10_000)])  # noqa: S311
+        hub.append([(f"s{n % series}", start + n, random()) for n in range(10_000)])
     hub.journal.close()
 
 

@@ -61,7 +61,7 @@ class Bare:
         rows = []
         for _ in range(batches):
             first, self.last = self.last + 1, self.last + BATCH
-            rows.append([(first + n, n % 1000, 1_795_000_000_000 + n, random()) for n in range(BATCH)])  # noqa: S311
+            rows.append([(first + n, n % 1000, 1_795_000_000_000 + n, random()) for n in range(BATCH)])
         started = time.perf_counter()
         for batch in rows:
             self.db.execute("BEGIN IMMEDIATE")
@@ -84,7 +84,7 @@ def _bodies(batches: int, agent: int, agents: int) -> list[bytes]:
     for _ in range(batches):
         times = [next(_times) for _ in range(BATCH // series)]
         hosts = [f"h{agent * series + n}" for n in range(series)]
-        lines = [f"cpu,host={host} value={random():.6f} {at}" for at in times for host in hosts]  # noqa: S311
+        lines = [f"cpu,host={host} value={random():.6f} {at}" for at in times for host in hosts]
         bodies.append("\n".join(lines).encode())
     return bodies
 
@@ -138,7 +138,7 @@ def _carbon_per_s(carbon: Contender, whisper: Path, seconds: Iterator[int], batc
     lines = []
     for _ in range(batches):
         times = [next(seconds) for _ in range(BATCH // 1000)]
-        lines.append("".join(f"cpu.h{n % 1000} {random():.6f} {times[n // 1000]}\n" for n in range(BATCH)))  # noqa: S311
+        lines.append("".join(f"cpu.h{n % 1000} {random():.6f} {times[n // 1000]}\n" for n in range(BATCH)))
     newest = struct.pack("!L", times[-1])  # of a row in a whisper file
     started = time.perf_counter()
     with socket.create_connection(("127.0.0.1", urlsplit(carbon.url).port or 0)) as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 CONNECTIONS = 64
-LOST = 1_000  # a server of the stock settings ends a connection after so many requests, at times in mid-air
+LOST = 200  # a server of the stock settings ends a connection after so many requests, at times in mid-air
 # wrk's own language: https://github.com/wg/wrk/blob/master/SCRIPTING. Requests are made once, and sent in turn.
 SCRIPT = """
 local requests, turn, thread = {}, 0, nil

@@ -52,6 +52,12 @@ class Served:
         return Path(self.environ["TIDEGAUGE_RUN"])
 
     @property
+    def journal(self) -> Path:
+        if os.geteuid() == 0:
+            return Path(f"/var/lib/tidegauge/{self.port}/journal.sqlite")
+        return Path.home() / f".local/share/tidegauge/{self.port}/journal.sqlite"
+
+    @property
     def daemon_pid(self) -> int:
         return int((self.run / "daemon.pid").read_text() or 0)  # empty for a moment, when another takes over
 
@@ -112,7 +118,7 @@ def free_ports() -> int:
     Below those that the system gives to clients (net.ipv4.ip_local_port_range), who might take one meanwhile.
     """
     while True:
-        port = random.randrange(10_000, 32_000, 2)  # noqa: S311
+        port = random.randrange(10_000, 32_000, 2)
         with socket.socket() as one, socket.socket() as two:
             try:
                 one.bind(("127.0.0.1", port))

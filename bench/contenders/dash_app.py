@@ -19,7 +19,7 @@ def _add(base: str, graphs: int, points: int, every_ms: int, point: Callable[[],
     names = [f"graph-{n}" for n in range(graphs)]
 
     def graph(name: str) -> dcc.Graph:
-        columns = {"x": list(range(points)), "y": [random() for _ in range(points)]}  # noqa: S311
+        columns = {"x": list(range(points)), "y": [random() for _ in range(points)]}
         line = {**columns, "mode": "lines", "line": {"width": 4}}
         layout = {"height": 300, "margin": {"l": 40, "r": 40, "t": 20, "b": 40}}
         return dcc.Graph(id=name, figure={"data": [line], "layout": layout})
@@ -42,4 +42,4 @@ def _power() -> tuple[int, float]:
 
 _add("/", 1, 0, 2000, _power)
 for every_ms in (100, 500):
-    _add(f"/twelve/{every_ms}/", 12, 1000, every_ms, lambda: (next(x) + 1000, random()))  # noqa: S311
+    _add(f"/twelve/{every_ms}/", 12, 1000, every_ms, lambda: (next(x) + 1000, random()))

@@ -43,7 +43,7 @@ def _plot(source: AjaxDataSource | None = None) -> figure:
 
 
 def _source(url: str, every_ms: int, points: int = 0) -> AjaxDataSource:
-    columns = {"x": list(range(points)), "y": [random() for _ in range(points)]}  # noqa: S311
+    columns = {"x": list(range(points)), "y": [random() for _ in range(points)]}
     return AjaxDataSource(data=columns, data_url=request.url_root + url, polling_interval=every_ms, mode="append")
 
 
@@ -72,7 +72,7 @@ def twelve() -> str:
 @application.post("/random/")
 def random_point() -> Response:
     """Count up, as the plots need their numbers on one scale."""
-    return jsonify(x=[next(x) + 1000], y=[random()])  # noqa: S311
+    return jsonify(x=[next(x) + 1000], y=[random()])
 
 
 @application.get("/bokeh.min.js")

@@ -215,7 +215,7 @@ def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
     threads = [Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     try:
         for _ in range(rounds):
             time.sleep(chance.uniform(0.05, 0.4))

@@ -27,7 +27,7 @@ def server() -> Iterator[Served]:
     one = served.start(TIDEGAUGE_DASHBOARDS=str(Path(__file__).parent / "dashboards"), TIDEGAUGE_POLL_MS="1000")
     start = 1_795_000_000_000
     for n in range(SERIES):
-        body = "\n".join(f"twelve,n={n} v={random():.4f} {start + at * 1000}" for at in range(1000)).encode()  # noqa: S311
+        body = "\n".join(f"twelve,n={n} v={random():.4f} {start + at * 1000}" for at in range(1000)).encode()
         assert one.ask("/api/v2/write?precision=ms", "POST", body, Authorization=f"Bearer {TOKEN}").status == 204
     yield one
     served.stop(one)
@@ -97,7 +97,7 @@ def test_twelve_plots_at_one_hertz_leave_the_browser_idle_and_its_heap_flat(open
     def push_for(duration_s: float) -> float:
         started = time.monotonic()
         while time.monotonic() - started < duration_s:
-            body = "\n".join(f"twelve,n={n} v={random():.4f}" for n in range(SERIES)).encode()  # noqa: S311
+            body = "\n".join(f"twelve,n={n} v={random():.4f}" for n in range(SERIES)).encode()
             server.ask("/api/v2/write", "POST", body, Authorization=f"Bearer {TOKEN}")
             tab.page.wait_for_timeout(1000)
         return time.monotonic() - started

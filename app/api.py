@@ -1,5 +1,6 @@
 """Reading series back over HTTP: by cursor, or by time."""
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,6 +13,12 @@ from app.journal import Row
 
 blueprint = Blueprint("api", __name__)
 PAGE_ROWS = 10_000
+
+
+@blueprint.get("/api/openapi.json")
+def description() -> Response:
+    """Send what describes the rest of this module, and of push: OpenAPI 3.1."""
+    return Response(Path(__file__).with_name("openapi.json").read_bytes(), mimetype="application/json")
 
 
 @blueprint.get("/api/series")

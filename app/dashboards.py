@@ -200,26 +200,28 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
     if len(marked) != 1:
         raise TypeError(f"a dashboard file has one function marked @dashboard(title=...), this one has {len(marked)}")
     mark: Mark = marked[0].tidegauge_dashboard
-    documents = {}
+    model = marked[0]()
+    if not isinstance(model, Model):
+        raise TypeError(f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout")
+    models = model.references()
     drawn: dict[Drawn, None] = {}
-    bokehjs = {"bokeh": True}
+    for source in (one for one in models if isinstance(one, LiveSource)):
+        check_name(source.series)  # type: ignore[arg-type]
+        drawn[source.drawn] = None
+        source.update(max_size=window)
+    bokehjs = {
+        "bokeh": True,
+        "bokeh-widgets": any(isinstance(one, Widget) for one in models),
+        "bokeh-tables": any(isinstance(one, TableWidget) for one in models),
+    }
+    paints = dress(model)
+    documents = {}
     document = b""
-    for theme_name, theme in themes.items():
-        model = marked[0]()
-        if not isinstance(model, Model):
-            raise TypeError(
-                f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout"
-            )
-        models = model.references()
-        for source in (one for one in models if isinstance(one, LiveSource)):
-            check_name(source.series)  # type: ignore[arg-type]
-            drawn[source.drawn] = None
-            source.update(max_size=window)
-        bokehjs["bokeh-widgets"] = any(isinstance(one, Widget) for one in models)
-        bokehjs["bokeh-tables"] = any(isinstance(one, TableWidget) for one in models)
-        dress(model, theme_name)
+    for name_of_theme, theme in themes.items():
+        for paint in paints:
+            paint.apply(name_of_theme)
         # Keys keep their order: sorted, a reference would precede its definition.
-        document = documents[theme_name] = msgspec.json.encode(json_item(model, theme=theme))
+        document = documents[name_of_theme] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
     names = [name for one in dict.fromkeys(samplers) if isinstance(one, Sampler) for name in one.names]
     if twice := [name for name in names if names.count(name) > 1]:

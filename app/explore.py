@@ -149,7 +149,8 @@ def document() -> Response:
     model = draw(_series(), _glyph(), **_options())
     for source in model.select({"type": LiveSource}):
         source.update(max_size=current_house().settings.window)
-    dress(model, theme)
+    for paint in dress(model):
+        paint.apply(theme)
     return send_json(msgspec.json.encode(json_item(model, theme=themes()[theme])))
 
 

@@ -27,6 +27,7 @@ POLICY = (
 )
 NONCE = "tidegauge.nonce"  # in the environment of a request: the one to use, of pages that are kept as files
 LIVENESS = "/health/live"
+NEED_NO_DASHBOARD = {"push", "health", "metrics"}  # blueprints that answer while dashboards are being built
 GZIP_BYTES = 2_000  # less is sent as it is
 # What pages of other origins load: the script, and images where embedding is allowed.
 EMBED_SCRIPT, IMAGES = "/embed.js", "/spark/"
@@ -155,7 +156,8 @@ def _check_request() -> Response | None:
     if not is_accepted_host(environ.get("HTTP_HOST") or request.host, house.settings.accepted_hosts):
         raise HostRefused
     if request.path != LIVENESS:
-        house.check_serving(multiprocess=environ["wsgi.multiprocess"])
+        needs_dashboards = request.blueprint not in NEED_NO_DASHBOARD
+        house.check_serving(multiprocess=environ["wsgi.multiprocess"], needs_dashboards=needs_dashboards)
     if not environ.get("PATH_INFO"):  # the prefix itself, without its slash
         return Response(status=308, headers={"Location": environ["SCRIPT_NAME"].rsplit("/", 1)[-1] + "/"})
     return None

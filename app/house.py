@@ -16,7 +16,7 @@ from app.assets import Assets
 from app.cards import Cards
 from app.counter import Counter
 from app.dashboards import SHIPPED, Dashboard, load_dashboards
-from app.errors import JournalUnusable, NotServing
+from app.errors import JournalUnusable, NotServing, describe
 from app.files import Files
 from app.hub import Hub
 from app.journal import Journal
@@ -31,6 +31,7 @@ from app.themes import themes
 SILENT_S = 15.0  # a page calls a feed stale at this age
 LOCK_S = 1.0  # the hub's lock is held for less than a millisecond
 TRY_AGAIN_S = 0.5
+BUILD_S = 10.0  # a page's request waits for the dashboards so long
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class House:
         self._publisher: Publisher | None = None
         self._refusal = "it has not been started: serve it by Apache with mod_wsgi, or by `flask --app wsgi run`"
         self._lock_file: IO[str] | None = None
+        self._opening: Thread | None = None
+        self._is_open = Event()
         self._stopping = Event()
         self.publish_pages: Callable[[], None] = lambda: None  # called by the publisher after each round
 
@@ -72,15 +75,17 @@ class House:
         return Path(self.settings.run) / "feeds"
 
     def start(self) -> None:
-        """Take the run folder, load the dashboards, and start the publisher and the samplers.
+        """Take the run folder and the journal, so that pushes are taken; go on in the background.
 
-        While another process holds the run folder or the journal, or that cannot be opened, this one refuses to
-        serve, with the reason, and tries again in the background: after a restart the old process may take a
-        moment to end.
+        There the dashboards are built, and publisher and samplers started: half of the time of a start. While another
+        process holds the run folder or the journal, or that cannot be opened, this one refuses to serve, with the
+        reason, and tries again: after a restart the old process may take a moment to end.
         """
-        if not self._try_to_open():
+        is_taken = self._try_to_take()
+        if not is_taken:
             log.error("Not serving: %s", self._refusal)
-            Thread(target=self._go_on_trying, name="house", daemon=True).start()
+        self._opening = Thread(target=self._open if is_taken else self._go_on_trying, name="house", daemon=True)
+        self._opening.start()
 
     def refuse(self, reason: str) -> None:
         """Never serve from this process; *reason* completes "this process must not serve: "."""
@@ -89,11 +94,12 @@ class House:
 
     def _go_on_trying(self) -> None:
         while not self._stopping.wait(TRY_AGAIN_S):
-            if self._try_to_open():
+            if self._try_to_take():
                 log.warning("What was in the way is gone; serving")
+                self._open()
                 return
 
-    def _try_to_open(self) -> bool:
+    def _try_to_take(self) -> bool:
         if self._lock_file is None and not self._take_run_folder():
             return False
         try:
@@ -101,7 +107,11 @@ class House:
         except JournalUnusable as error:
             self._refusal = error.what.rstrip(".")
             return False
-        self._open()
+        self.tutorial = Counter(self.journal.counted)
+        self._write_tokens()
+        self.pid = os.getpid()
+        self.started_at = monotonic()
+        self._refusal = ""
         return True
 
     def _take_run_folder(self) -> bool:
@@ -116,9 +126,20 @@ class House:
         return True
 
     def _open(self) -> None:
+        try:
+            self._build()
+        except Exception as error:
+            log.exception("The house could not be opened")
+            self._refusal = describe(error).rstrip(".")
+        self._is_open.set()
+
+    @property
+    def is_open(self) -> bool:
+        """The dashboards are built, and their feeds written."""
+        return self._is_open.is_set()
+
+    def _build(self) -> None:
         settings = self.settings
-        self.tutorial = Counter(self.journal.counted)
-        self._write_tokens()
         vitals.own_figures[:] = [self._figures]
         folders = [folder for folder in (SHIPPED, Path(settings.dashboards)) if folder.is_dir()]
         self.dashboards = load_dashboards(folders, themes(), window=settings.window)
@@ -148,9 +169,6 @@ class House:
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
         self._samplers.start()
         self._publisher.start()
-        self.pid = os.getpid()
-        self.started_at = monotonic()
-        self._refusal = ""
 
     def _publish_more(self) -> None:
         self.cards.publish()
@@ -177,6 +195,8 @@ class House:
     def stop(self) -> None:
         """End the background threads; nothing is lost by not calling this."""
         self._stopping.set()
+        if self._opening:
+            self._opening.join(BUILD_S)
         self._samplers.stop()
         if self._publisher:
             self._publisher.stop()
@@ -190,17 +210,21 @@ class House:
         self.journal.keep_count(n)
         return n
 
-    def check_serving(self, *, multiprocess: bool) -> None:
+    def check_serving(self, *, multiprocess: bool, needs_dashboards: bool) -> None:
         """Raise NotServing if this process must not serve.
 
         Args:
             multiprocess: what the WSGI server says of itself.
+            needs_dashboards: wait until they are built, for 10 s.
         """
         reason = self._refusal
         if multiprocess:
             reason = "the server runs several processes; it needs a WSGIDaemonProcess without processes=, not even 1"
         elif self.pid and os.getpid() != self.pid:
             reason = f"it was forked from the process {self.pid}, which serves; do not fork workers"
+        elif not reason and needs_dashboards:
+            is_open = self._is_open.wait(BUILD_S)
+            reason = self._refusal if is_open else f"its dashboards have not been built within {BUILD_S:g} s"
         if reason:
             raise NotServing(
                 f"This process must not serve: {reason}.", "Numbers are counted in one process: correct that, restart."
@@ -209,8 +233,8 @@ class House:
     def unready(self) -> list[str]:
         """Return the reasons for which this process should get no traffic now; [] when it should."""
         reasons = []
-        if self._publisher is None:
-            return ["the house is not open"]
+        if not self.is_open or self._publisher is None:
+            return ["the dashboards are being built"]
         with self.hub.lock_within(LOCK_S) as obtained:
             if not obtained:
                 reasons.append(f"the hub's lock was not obtained in {LOCK_S:g} s")

@@ -30,6 +30,8 @@ class PageFiles:
 
     def publish(self) -> None:
         """Write what is missing, remove what is not true any more."""
+        if not self._house.is_open:
+            return
         if not self._policy:
             self._begin()
         troubled = self._house.samplers_in_trouble
@@ -51,7 +53,7 @@ class PageFiles:
     def _write(self, one: Dashboard) -> None:
         path = "/dashboard/" if one.name == TUTORIAL else f"/dashboard/{one.name}/"
         answer = self._app.test_client().get(path, environ_overrides={NONCE: self._nonce})
-        if answer.status_code == 200:  # else the house is not open yet
+        if answer.status_code == 200:  # else it is tried again
             self._kept[one.name] = answer.headers["Content-Security-Policy"] == self._policy
             if self._kept[one.name]:
                 self._files.replace_plain(_file(one.name), answer.data)

@@ -3,8 +3,8 @@
 A theme is baked into a document when it is built, so there is one document a theme.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from bokeh.model import Model
 from bokeh.models.annotations import Legend, Span
@@ -37,32 +37,47 @@ STATES = ("selection", "nonselection", "hover", "muted")
 BOKEH_BLUE = "#1f77b4"  # every glyph's colour by default
 
 
-def dress(model: Model, theme: str) -> None:
-    """Give *model* what a Bokeh theme cannot: colours, bands, legends for patterns."""
+class Paint(NamedTuple):
+    """A property of a model whose value is another in each theme."""
+
+    model: Model
+    name: str
+    values: Mapping[str, Any]  # by theme
+
+    def apply(self, theme: str) -> None:
+        """Give the model what it has in *theme*."""
+        setattr(self.model, self.name, self.values[theme])
+
+
+def dress(model: Model) -> list[Paint]:
+    """Give *model* what a Bokeh theme cannot: bands, legends for patterns, and what is returned, its colours."""
+    paints: list[Paint] = []
     models = model.references()
     for table in (one for one in models if isinstance(one, TableWidget)):
         table.stylesheets = [TABLE]
     for plot in (one for one in models if isinstance(one, Plot)):
         renderers = [one for one in plot.renderers if isinstance(one, GlyphRenderer)]
-        _colour(renderers, COLOURS[theme])
+        paints += _colours(renderers)
         sources: dict[str, Any] = {
             one.data_source.id: one.data_source for one in renderers if isinstance(one.data_source, LiveSource)
         }
         for source in sources.values():
             for band, edge in (("warn", source.warn), ("bad", source.bad)):
                 if edge is not None:
-                    line = Span(location=edge, dimension="width", line_color=BANDS[theme][band], line_dash=[6, 4])
+                    line = Span(location=edge, dimension="width", line_dash=[6, 4])
                     plot.add_layout(line)
+                    paints.append(Paint(line, "line_color", {theme: of[band] for theme, of in BANDS.items()}))
         if any("*" in source.series and not source.newest for source in sources.values()) and not plot.legend:
             plot.add_layout(Legend())
+    return paints
 
 
-def _colour(renderers: Sequence[Any], colours: Sequence[str]) -> None:
-    """Give the glyphs that have Bokeh's default colour one of *colours*, another for each data source.
+def _colours(renderers: Sequence[Any]) -> Iterator[Paint]:
+    """Yield one of COLOURS for the glyphs that have Bokeh's default colour, another for each data source.
 
     A theme cannot do that: `figure.line()` sets the default itself, and a set value wins over a theme.
     """
-    by_source: dict[str, str] = {}
+    numbers: dict[str, int] = {}  # of the colour, by the source's id
     for renderer in renderers:
         # Not by `references()`, which collects all that hangs on the data source: a third of a start.
         states = (renderer.glyph, *(getattr(renderer, f"{state}_glyph") for state in STATES))
@@ -71,11 +86,12 @@ def _colour(renderers: Sequence[Any], colours: Sequence[str]) -> None:
         blue = [(glyph, name) for glyph, name in blue if getattr(glyph, name, None) == BOKEH_BLUE]
         if blue:
             source: Any = renderer.data_source
-            chosen = by_source.setdefault(source.id, colours[len(by_source) % len(colours)])
+            number = numbers.setdefault(source.id, len(numbers))
+            chosen = {theme: colours[number % len(colours)] for theme, colours in COLOURS.items()}
             for glyph, name in blue:
-                setattr(glyph, name, chosen)
+                yield Paint(glyph, name, chosen)
             if isinstance(renderer.data_source, LiveSource) and "*" in source.series:
-                source.palette = list(colours)
+                yield Paint(source, "palette", {theme: list(colours) for theme, colours in COLOURS.items()})
 
 
 def _theme(*, paper: str, ink: str, faint: str) -> Theme:

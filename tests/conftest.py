@@ -66,6 +66,7 @@ def _opened(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     house: House = app.extensions["house"]
     house.start()
+    house.check_serving(multiprocess=False, needs_dashboards=True)  # waits for them
     yield app
     house.stop()
 

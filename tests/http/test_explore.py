@@ -105,7 +105,8 @@ def test_a_large_answer_is_compressed_for_who_takes_it(filled: FlaskClient) -> N
 
 def drawn(model: Model) -> list[str]:
     """What a model is made of, without its ids."""
-    dress(model, "light")
+    for paint in dress(model):
+        paint.apply("light")
     return sorted(
         str(sorted((k, v) for k, v in one.properties_with_values(include_defaults=False).items() if not _refers(v)))
         for one in model.references()

@@ -1,8 +1,10 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import served
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -77,6 +79,44 @@ def test_an_application_that_nobody_started_says_how_to(tmp_path: Path) -> None:
     answer = create_app(Settings(run=str(tmp_path), journal="memory")).test_client().get("/")
     assert answer.status_code == 503
     assert "has not been started" in answer.text
+
+
+@pytest.fixture
+def building(tmp_path: Path) -> Iterator[tuple[Flask, Path]]:
+    """A house of which one dashboard is being built, until there is a file of that path."""
+    go_on = tmp_path / "go on"
+    wait = f"import time, pathlib\nwhile not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)\n"
+    (tmp_path / "slow.py").write_text(wait)
+    settings = Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory", push_token=served.TOKENS)
+    app = create_app(settings)
+    house: House = app.extensions["house"]
+    house.start()
+    yield app, go_on
+    go_on.touch()
+    house.stop()
+
+
+def test_pushes_are_taken_while_dashboards_are_being_built_and_pages_wait(building: tuple[Flask, Path]) -> None:
+    app, go_on = building
+    client, auth = app.test_client(), {"Authorization": f"Bearer {served.TOKEN}"}
+    assert client.post("/api/series", json={"name": "a", "value": 1}, headers=auth).status_code == 200
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.get_json()["reasons"]) == (503, ["the dashboards are being built"])
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(app.test_client().get, "/dashboard/server/")
+        with pytest.raises(TimeoutError):
+            page.result(0.2)
+        go_on.touch()
+        assert page.result().status_code == 200
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_dashboards_that_take_too_long_are_said(building: tuple[Flask, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house_module, "BUILD_S", 0.05)
+    answer = building[0].test_client().get("/")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "its dashboards have not been built within 0.05 s" in answer.text
 
 
 def test_a_second_process_on_the_run_folder_is_refused_with_the_holders_pid_and_takes_over_when_it_ends(

@@ -81,7 +81,9 @@ SVG = Template(
 
 
 def number(value: float) -> str:
-    """Return *value* with three digits."""
+    """Return *value* with three digits; what is less than nothing, too, is what cannot be told from it."""
+    if value < 0.1:
+        return "under 0.1"
     if value >= 100:
         digits = max(0, len(str(int(value))) - 3)
         return f"{round(value, -digits):,.0f}"

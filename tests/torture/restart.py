@@ -13,27 +13,29 @@ from torture.load import Load, load, serving
 def reload(rounds: int, random: Random) -> Found:
     """SIGUSR1 to the Python process, as ``make reload`` sends it."""
     found = Found()
-    with serving() as server, load(server) as running:
-        for _ in range(rounds):
-            time.sleep(random.uniform(0.2, 1.5))
-            pid = server.daemon_pid
-            os.kill(pid, signal.SIGUSR1)
-            _wait_for_another(server, pid, running, found, "reloads")
-    _judge(running, found)
+    with serving() as server:
+        with load(server) as running:
+            for _ in range(rounds):
+                time.sleep(random.uniform(0.2, 1.5))
+                pid = server.daemon_pid
+                os.kill(pid, signal.SIGUSR1)
+                _wait_for_another(server, pid, running, found, "reloads")
+        _judge(running, found)
     return found
 
 
 def apache(rounds: int, random: Random) -> Found:
     """SIGUSR1 and SIGHUP to Apache: ``apachectl graceful`` and ``apachectl restart``, in turn."""
     found = Found()
-    with serving() as server, load(server) as running:
-        for number in range(rounds):
-            time.sleep(random.uniform(0.2, 1.5))
-            pid = server.daemon_pid
-            graceful = number % 2 == 0
-            os.kill(int((server.run / "apache.pid").read_text()), signal.SIGUSR1 if graceful else signal.SIGHUP)
-            _wait_for_another(server, pid, running, found, "graceful restarts" if graceful else "restarts")
-    _judge(running, found)
+    with serving() as server:
+        apache = int((server.run / "apache.pid").read_text())
+        with load(server) as running:
+            for number in range(rounds):
+                time.sleep(random.uniform(0.2, 1.5))
+                pid, graceful = server.daemon_pid, number % 2 == 0
+                os.kill(apache, signal.SIGUSR1 if graceful else signal.SIGHUP)
+                _wait_for_another(server, pid, running, found, "graceful restarts" if graceful else "restarts")
+        _judge(running, found)
     return found
 
 

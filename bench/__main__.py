@@ -42,7 +42,7 @@ def _reading() -> Measured:
         yield "update", update.measure(server, ROUNDS, SECONDS)
         yield "opening", opening.measure(server, ROUNDS, 1 if QUICK else 4)
         yield "viewers", viewers.most(server, *((1, 1, [50]) if QUICK else (3, 4)))
-        yield "memory", viewers.memory(server, 20 if QUICK else 1000)
+        yield "memory", viewers.memory(server, *((20, 2) if QUICK else (1000, 6)))
 
 
 def _whole() -> Measured:
@@ -78,7 +78,7 @@ def _journal() -> Measured:
 
 
 def _browser() -> Measured:
-    yield "browser", browser.measure(*((10, 20) if QUICK else (100, 5000)), fastest=not QUICK)
+    yield "browser", browser.measure(*((5, 5) if QUICK else (100, 5000)), fastest=not QUICK)
 
 
 MEASURES: dict[str, Callable[[], Measured]] = {

@@ -129,7 +129,7 @@ def measure(server: Served, rounds: int, seconds: float) -> Table:
         table.versions = {name: one.server.version for name, one in found.items() if one.server.version}
     with servers.bokeh_server() as bokeh:
         for _ in range(rounds):
-            table.add("Bokeh Server", processor=asyncio.run(_bokeh_cost(bokeh, 50, max(3 * seconds, 6))))
+            table.add("Bokeh Server", processor=asyncio.run(_bokeh_cost(bokeh, 50, 3 * seconds)))
         table.versions["Bokeh Server"] = bokeh.version
     return table
 

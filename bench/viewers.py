@@ -27,8 +27,8 @@ def contenders(server: Served) -> Iterator[dict[str, Measured]]:
         yield found
 
 
-def memory(server: Served, viewers: int) -> Table:
-    """Return what each of so many viewers adds to the memory of the server's processes."""
+def memory(server: Served, viewers: int, seconds: float) -> Table:
+    """Return what each of so many viewers, who poll for so long, adds to the memory of the server's processes."""
     columns = {"Python": "kB", "all processes": "kB"}
     table = Table(f"Memory that a viewer adds, of {viewers:,}", columns, "Tidegauge", "all processes")
     with contenders(server) as found:
@@ -37,7 +37,7 @@ def memory(server: Served, viewers: int) -> Table:
             python = server.daemon_pid if name == "Tidegauge" else None
             before = _memory_kb(one.server, python)
             polling = Viewers(one.server.url, one.request, viewers)
-            polling.poll(6)
+            polling.poll(seconds)
             _add(table, name, before, _memory_kb(one.server, python), viewers)
             polling.close()
     with servers.bokeh_server() as bokeh:

@@ -251,7 +251,7 @@ def check() -> None:
     with click.progressbar(length=to, label="checking") as bar:
         for found in survey(db, to):
             damage += found.damaged
-            index_agrees &= not found.wrong
+            index_agrees &= not found.wrong and not found.unreadable
             bar.update(found.end - bar.pos)
     for first, last in damage:
         click.echo(f"the samples {first} to {last} are damaged")

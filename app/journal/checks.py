@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import nan
 from struct import Struct
+from typing import Any, TypeVar
 
 import apsw
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 Columns = tuple[Int, Int, Int, Float]  # seq, series by id, time, value
+Number = TypeVar("Number", np.int64, np.float64)
 
 # The finalizer of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
@@ -27,12 +29,25 @@ def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return bits
 
 
+def as_table(rows: Iterable[tuple[Any, ...]], kind: type[Number], width: int) -> NDArray[Number]:
+    """Return rows of *width* numbers as an array; raises apsw.CorruptError where a damaged row has something else."""
+    try:
+        return np.fromiter(chain.from_iterable(rows), kind).reshape(-1, width)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise apsw.CorruptError(f"a sample is no number: {error}") from error
+
+
 def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> Columns:
     """Return rows of (seq, series id, time, value) as columns; a gap, inf in the rows, becomes NaN.
 
     All of them below 2**53, as they go through one array of doubles: three times as fast as a column each.
+
+    Raises:
+        apsw.CorruptError: a damaged row has something else.
     """
-    table = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, 4)
+    table = as_table(rows, np.float64, 4)
+    if np.isnan(table[:, :3]).any():
+        raise apsw.CorruptError("a sample lacks its number, series or time")
     seq, series, time = table[:, :3].T.astype(np.int64)
     value = table[:, 3].copy()
     value[np.isinf(value)] = np.nan
@@ -104,6 +119,13 @@ def damaged(
     return [(int(first[i]), int(last[i])) for i in np.flatnonzero(wrong)]
 
 
+def joined(columns: Columns, backwards: Columns) -> Columns:
+    """Return what was read from both ends, in order: a row whose number is damaged ends a look at those behind it."""
+    seq, series, time, value = (np.concatenate(both) for both in zip(columns, backwards, strict=True))
+    _, places = np.unique(seq, return_index=True)
+    return seq[places], series[places], time[places], value[places]
+
+
 def read_checked(
     db: apsw.Connection, after: int, to: int, limit: int = -1
 ) -> tuple[Columns, list[tuple[int, int]], int]:
@@ -126,4 +148,6 @@ def read_checked(
         end = batches[-1][1] if batches else after
         query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
         columns = as_columns(db.execute(query, (after, end)))
+        if len(columns[0]) < samples or (np.diff(columns[0]) <= 0).any():
+            columns = joined(columns, as_columns(db.execute(f"{query} DESC", (after, end))))
     return columns, damaged(*columns, batches), end

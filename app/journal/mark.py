@@ -19,6 +19,7 @@ class Marked(msgspec.Struct):
         newest: the newest sequence number that was committed, as far as the machine kept running.
         counted: the tutorial's count.
         clean: the journal was closed, and every number up to ``newest`` lies in its file.
+        ahead_ms: by how much the system's clock is ahead of that by which samples grow old; see age.py.
     """
 
     epoch: str = ""
@@ -26,6 +27,7 @@ class Marked(msgspec.Struct):
     newest: int = 0
     counted: int = 0
     clean: bool = False
+    ahead_ms: int = 0
 
 
 class Mark:

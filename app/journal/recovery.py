@@ -1,9 +1,10 @@
 """What can still be read of a damaged file, into a new one."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import apsw
 
@@ -11,9 +12,15 @@ from app.clock import now_ms
 from app.journal.database import connect, connect_reader, insert, transaction
 
 SLICE = 20_000  # sequence numbers read at once
-# What is found need not fit together. Samples of no batch cannot be checked, so they are left out as damaged; a series
-# whose name is lost gets one; batches that lack samples will fail their check.
+PAGE_ROWS = 50  # samples: a page of 4,096 bytes has more
+# What is found need not be numbers, nor fit together. Samples of no batch cannot be checked, so they are left out as
+# damaged; a series whose name is lost gets one; batches that lack samples will fail their check.
 MEND = (
+    """
+    DELETE FROM sample
+    WHERE typeof(series) || typeof(time) <> 'integerinteger' OR typeof(value) NOT IN ('real', 'null')
+    """,
+    "DELETE FROM batch WHERE typeof(first_seq) || typeof(at) || typeof(checksum) <> 'integerintegerinteger'",
     """
     INSERT OR REPLACE INTO damage
     SELECT min(seq), max(seq), :now FROM (SELECT seq, (SELECT max(last_seq) FROM batch WHERE last_seq < seq) AS before
@@ -41,6 +48,8 @@ def recover(damaged: Path, target: Path, *, ceiling: int, within_s: float) -> in
     deadline = monotonic() + within_s
     try:
         with closing(connect_reader(damaged)) as source, closing(connect(target)) as db:
+            # Or nothing of a file is read whose end is missing: lockBtree in https://www.sqlite.org/src/file/src/btree.c
+            source.execute("PRAGMA writable_schema = ON")
             end = _copy(source, db, ceiling, deadline)
             with transaction(db):
                 for statement in MEND:
@@ -54,29 +63,45 @@ def recover(damaged: Path, target: Path, *, ceiling: int, within_s: float) -> in
 
 def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: float) -> int:
     with transaction(db):
-        for horizon in _readable(source, "journal", 1, 1):
-            db.execute("UPDATE journal SET horizon = ?", (horizon[0][2],))
+        for rows in _readable(source, "journal", 1, 1):
+            db.executemany("UPDATE journal SET horizon = ?", [(horizon,) for _, _, horizon in rows])
         for table in ("series", "damage"):  # and not the units: agents name them again
             for rows in _readable(source, table, 1, ceiling):
-                insert(db, table, rows)
+                insert(db, table, rows, otherwise="IGNORE")
+        with suppress(apsw.CorruptError, UnicodeDecodeError):  # the names are in their index, too
+            names = source.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''")
+            db.executemany("INSERT OR IGNORE INTO series VALUES (?, ?)", names)
     for end in range(ceiling, 0, -SLICE):
         if monotonic() > deadline:
             return end
         with transaction(db):
             for table in ("batch", "sample"):
                 for rows in _readable(source, table, end - SLICE + 1, end):
-                    insert(db, table, rows)
+                    insert(db, table, rows, otherwise="IGNORE")
     return 0
 
 
 def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterator[list[tuple[object, ...]]]:
-    """Yield the rows with first <= rowid <= last that can be read: halves of what cannot be read as a whole."""
-    try:
-        rows = db.execute(f"SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?", (first, last)).fetchall()  # noqa: S608
-    except apsw.CorruptError:
-        if first < last:
-            middle = (first + last) // 2
-            yield from _readable(db, table, first, middle)
-            yield from _readable(db, table, middle + 1, last)
-    else:
-        yield rows
+    """Yield the rows with first <= rowid <= last that can be read, some of them twice.
+
+    They are read from both ends up to what cannot be, or to a row whose number is damaged, which ends a look without an
+    error. What lies between is read as two halves, until it is less than a page.
+    """
+    is_whole = True
+    for order in ("ASC", "DESC"):
+        query = f"SELECT rowid, * FROM {table} WHERE rowid BETWEEN ? AND ? ORDER BY rowid {order}"  # noqa: S608
+        rows: list[Any] = []
+        try:
+            rows.extend(db.execute(query, (first, last)))
+        except (apsw.CorruptError, UnicodeDecodeError):
+            is_whole = False
+        yield [row[1:] for row in rows]
+        if is_whole and len(rows) in {0, last - first + 1}:
+            return
+        if rows and not is_whole:
+            first, last = (rows[-1][0] + 1, last) if order == "ASC" else (first, rows[-1][0] - 1)
+    # Where the numbers are few, as those of series, the ends are all: halves of a billion numbers would take for ever.
+    if not is_whole and PAGE_ROWS <= last - first < SLICE:
+        middle = (first + last) // 2
+        yield from _readable(db, table, first, middle)
+        yield from _readable(db, table, middle + 1, last)

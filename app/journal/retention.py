@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import apsw
 
-from app.clock import now_ms
 from app.journal.database import transaction
 
 STEP_SAMPLES = 2_000  # removed in one transaction, so that no push waits for long
@@ -19,16 +18,17 @@ class Retention:
     samples: int = 50_000_000
 
 
-def trim(db: apsw.Connection, retention: Retention, kept: int) -> tuple[int, int]:
+def trim(db: apsw.Connection, retention: Retention, kept: int, now_ms: int) -> tuple[int, int]:
     """Remove the oldest batches past *retention*, a few of them.
 
     Args:
         kept: how many samples there are.
+        now_ms: the time, by the clock that gave the batches their time of arrival.
 
     Returns:
         How many were removed, and the last ``seq`` of those; (0, 0): nothing is past it.
     """
-    oldest_ms = now_ms() - round(retention.days * DAY_MS)
+    oldest_ms = now_ms - round(retention.days * DAY_MS)
     excess = kept - retention.samples
     to = removed = 0
     # The last batch stays: it tells where the numbers stand.

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import numpy as np
 
-from app.journal.checks import Columns, Int, as_columns, outside
+from app.journal.checks import Columns, Int, as_columns, as_table, outside
 from app.journal.database import insert, transaction
 
 RUN_SAMPLES = 20_000
@@ -66,6 +66,15 @@ def make(db: apsw.Connection, after: int, to: int) -> None:
             seq, series, times = seq[size:], series[size:], times[size:]
 
 
+def renew(db: apsw.Connection) -> None:
+    """Begin the index anew, beside slices that cannot be read and so cannot be deleted either; ``extend`` makes it."""
+    with transaction(db):
+        create = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'slice'").get
+        db.execute(f"ALTER TABLE slice RENAME TO damaged_slice_{_end(db)}")
+        db.execute(create)
+        db.execute("DELETE FROM run")
+
+
 def _end(db: apsw.Connection) -> int:
     end: int = db.execute("SELECT coalesce(max(last_seq), 0) FROM run").get
     return end
@@ -74,7 +83,12 @@ def _end(db: apsw.Connection) -> int:
 def _rows(db: apsw.Connection, after: int, to: int) -> tuple[Int, Int, Int]:
     """Return seq, series and time of the samples with after < seq <= to."""
     query = "SELECT seq, series, time FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
-    table = np.fromiter(chain.from_iterable(db.execute(query, (after, to))), np.int64).reshape(-1, 3)
+    table = as_table(db.execute(query, (after, to)), np.int64, 3)
+    if len(table) < to - after:  # one whose number is damaged may have ended it: from the other end, too
+        table = np.concatenate([table, as_table(db.execute(f"{query} DESC", (after, to)), np.int64, 3)])
+        _, places = np.unique(table[:, 0], return_index=True)
+        table = table[places]
+        table = table[(table[:, 0] > after) & (table[:, 0] <= to)]
     return table[:, 0], table[:, 1], table[:, 2]
 
 
@@ -239,7 +253,7 @@ def _backwards(db: apsw.Connection, to: int, damage: Sequence[tuple[int, int]]) 
     """Yield seq and series of the tail, then of each run from the last to the first; sorted by series, then by seq."""
     query = "SELECT seq, series FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
     tail = [db.execute(query, bounds) for bounds in _undamaged(_end(db), to, damage)]
-    table = np.fromiter(chain.from_iterable(chain(*tail)), np.int64).reshape(-1, 2)
+    table = as_table(chain(*tail), np.int64, 2)
     order = np.argsort(table[:, 1], kind="stable")
     yield table[order, 0], table[order, 1]
     for run in reversed(within(db, 0, to)):

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,6 +19,7 @@ import numpy as np
 from app.clock import now_ms
 from app.errors import JournalUnusable, describe
 from app.journal import Follower, History, Newest, Reading, Row, refill, runs
+from app.journal.checks import as_table
 from app.journal.database import connect_reader
 from app.journal.group import GroupCommit
 from app.journal.mark import STEP, Mark
@@ -217,7 +219,7 @@ class SqliteJournal:
             with closing(connect_reader(self.path)) as db:
                 for found in survey(db, self._unread_to):
                     self.checked = found.end
-                    if found.damaged or found.wrong:
+                    if found.damaged or found.wrong or found.unreadable:
                         self._surveyed.put(found)
                     if self._ending.wait(CHECK_PAUSE_S):
                         return
@@ -231,13 +233,21 @@ class SqliteJournal:
             while True:
                 found = self._surveyed.get_nowait()
                 self._note_damage(found.damaged)
-                for run in found.wrong:
-                    runs.make(self._writer.connection(), run.first - 1, run.last)
-                    what = (
-                        f"The journal's index of the samples {run.first} to {run.last} was damaged. It was made anew."
-                    )
-                    log.error("%s", what)
-                    self.losses.append(what)
+                db = self._writer.connection()
+                try:
+                    for run in found.wrong:
+                        runs.make(db, run.first - 1, run.last)
+                        self._note_index(f"of the samples {run.first} to {run.last} was damaged")
+                except apsw.CorruptError:
+                    found = replace(found, unreadable=True)
+                if found.unreadable:
+                    runs.renew(db)
+                    self._note_index("could not be read")
+
+    def _note_index(self, why: str) -> None:
+        what = f"The journal's index {why}. It was made anew."
+        log.error("%s", what)
+        self.losses.append(what)
 
     # ---- writing ----
 
@@ -288,8 +298,7 @@ class SqliteJournal:
             with closing(connect_reader(self.path)) as db, db:
                 number = self._writer.ids.get(series, 0)
                 parts = runs.read(db, "time, ifnull(value, 9e999)", number, 0, to, start_ms, end_ms)
-                rows = chain.from_iterable(chain.from_iterable(parts))
-                t, v = np.fromiter(rows, np.float64).reshape(-1, 2).T
+                t, v = as_table(chain.from_iterable(parts), np.float64, 2).T
         except apsw.Error as error:
             raise JournalUnusable(str(self.path), describe(error)) from error
         v[np.isinf(v)] = np.nan

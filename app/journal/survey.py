@@ -14,11 +14,15 @@ SLICE_SAMPLES = 20_000  # checked at once
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What was checked, up to ``end``: the batches that are damaged, and the runs of the index that are wrong."""
+    """What was checked, up to ``end``: the batches that are damaged, and the runs of the index that are wrong.
+
+    ``unreadable``: the index is, so that it was not checked further.
+    """
 
     end: int
     damaged: list[tuple[int, int]]
     wrong: list[Run]
+    unreadable: bool = False
 
 
 def survey(db: apsw.Connection, to: int) -> Iterator[Surveyed]:
@@ -35,8 +39,13 @@ def survey(db: apsw.Connection, to: int) -> Iterator[Surveyed]:
         yield Surveyed(end, damaged, [])
         left_out += damaged
         last = end
-    for run in runs.within(db, 0, runs.ALWAYS):
-        yield Surveyed(last, [], [] if runs.agrees(db, run, left_out) else [run])
+    try:
+        if (said := db.pragma("integrity_check", "slice")) != "ok":  # a slice that is not found is no error
+            raise apsw.CorruptError(said)
+        for run in runs.within(db, 0, runs.ALWAYS):
+            yield Surveyed(last, [], [] if runs.agrees(db, run, left_out) else [run])
+    except apsw.CorruptError:
+        yield Surveyed(last, [], [], unreadable=True)
 
 
 def _check_next(db: apsw.Connection, after: int, to: int) -> tuple[list[tuple[int, int]], int]:

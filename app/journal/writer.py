@@ -12,9 +12,9 @@ from pathlib import Path
 import apsw
 import numpy as np
 
-from app.clock import now_ms
 from app.errors import JournalUnwritable, describe
 from app.journal import Follower, Stamped
+from app.journal.age import AgeClock
 from app.journal.checks import as_columns, checksum, checksums
 from app.journal.database import connect, insert, transaction
 from app.journal.group import Waiting
@@ -23,6 +23,8 @@ from app.journal.retention import Retention, trim
 
 PUSHES = 10_000  # requests remembered, to see their repeats
 FEW = 16  # samples: NumPy takes 42 us for the checksums of however few, plain Python 2 us a sample
+# Tables whose pages and indexes are looked at when the file is opened: a bad one would only show in a later write.
+SMALL = ("journal", "series", "unit", "damage", "run")
 SampleRow = tuple[int, int, int, float | None]
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Writer:
         self.commit_s = 0.0  # all commits together
         self._path = path
         self._mark = mark
+        self._clock = AgeClock(mark)
         self._db: apsw.Connection | None = None
         self._pushes: OrderedDict[bytes, int] = OrderedDict()
 
@@ -68,8 +71,13 @@ class Writer:
     def begin(self) -> tuple[str, int]:
         """Read where the file stands; returns its epoch ("": a new file) and its newest sequence number."""
         db = self.connection()
+        for table in SMALL:
+            if (said := db.pragma("integrity_check", table)) != "ok":
+                raise apsw.CorruptError(said)
         [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
-        [(newest,)] = db.execute("SELECT coalesce(max(last_seq), 0) FROM batch")
+        query = "SELECT last_seq, at FROM batch ORDER BY last_seq DESC LIMIT 1"
+        newest, arrived_ms = next(iter(db.execute(query)), (0, 0))
+        self._clock.begin(arrived_ms)
         self.ids = dict(db.execute("SELECT name, id FROM series WHERE name IS NOT NULL"))
         self.units = dict(db.execute("SELECT name, unit FROM unit"))
         query = "SELECT push, last_seq FROM batch WHERE push IS NOT NULL ORDER BY last_seq DESC LIMIT ?"
@@ -93,10 +101,32 @@ class Writer:
         if not self.problem:
             log.exception("The journal cannot be written; it goes on trying")
         self.problem = describe(error)
-        self.disconnect()
+        if not isinstance(error, apsw.FullError):  # rolled back; a new connection would say "disk I/O error"
+            self.disconnect()
+
+    def _resume(self) -> None:
+        """After an error, open the file again, and take over what a commit has left in it that failed in its sync.
+
+        Whoever sent that was told that it is not kept: a repeat is then kept already.
+        """
+        if self._db is not None:
+            return
+        _, newest = self.begin()
+        if newest <= self.last_seq:
+            return
+        db = self.connection()
+        # Into the file: of pages that were not synced, the log's next sync may say nothing.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._mark.note(newest=newest)
+        names = {number: name for name, number in self.ids.items()}
+        query = "SELECT series, time, value FROM sample WHERE seq > ? ORDER BY seq"
+        samples = [(names[number], time, value) for number, time, value in db.execute(query, (self.last_seq,))]
+        self.follower.deliver(self.last_seq + 1, samples)
+        self.last_seq = newest
 
     def _commit(self, group: Sequence[Waiting]) -> None:
         started = time.monotonic()
+        self._resume()
         fresh = self._without_repeats(group)
         batches = self.follower.admit([one.batch for one in fresh])
         samples = list(chain.from_iterable(batches))
@@ -104,7 +134,7 @@ class Writer:
         first, last = self.last_seq + 1, self.last_seq + len(samples)
         self._mark.reserve(last)
         rows, sums = _rows(first, samples, self.ids | new_ids if new_ids else self.ids, batches)
-        now = now_ms()
+        now = self._clock.now_ms()
         records, end = [], self.last_seq
         for one, batch, total in zip(fresh, batches, sums, strict=True):
             if batch:
@@ -120,7 +150,8 @@ class Writer:
         self.ids |= new_ids
         self.last_seq = last
         self.samples += len(samples)
-        self._mark.note(newest=last)
+        if samples:  # after a crash, the numbers below were left out: they are not in the file
+            self._mark.note(newest=last)
         self._remember(group, fresh)
         self.follower.deliver(first, samples)
         self.commits += 1
@@ -176,16 +207,17 @@ class Writer:
     @contextmanager
     def _change(self) -> Iterator[apsw.Connection]:
         try:
+            self._resume()
             db = self.connection()
             with transaction(db):
                 yield db
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             self._fail(error)
             raise JournalUnwritable(self.problem) from error
 
     def trim(self, retention: Retention) -> None:
         """Remove some of what is past *retention*."""
-        removed, to = trim(self.connection(), retention, self.samples)
+        removed, to = trim(self.connection(), retention, self.samples, self._clock.now_ms())
         self.samples -= removed
         self.horizon = max(self.horizon, to)
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from flask import Blueprint, Response, current_app, json, jsonify, request
 from flask.sansio.blueprints import BlueprintSetupState
 from google.rpc.status_pb2 import Status
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app.clock import now_ms
@@ -156,11 +157,16 @@ def _read() -> bytes:
     parts: list[bytes] = []
     total = 0
     # Not beyond a length that is known: one more read would only give the interpreter up to hear that nothing is left.
-    while total != length and (part := stream.read(PART_BYTES if length is None else min(PART_BYTES, length - total))):
-        parts.append(part)
-        total += len(part)
-        if total > MAX_BODY:
-            raise BodyTooLarge(MAX_BODY)
+    try:
+        while total != length and (
+            part := stream.read(PART_BYTES if length is None else min(PART_BYTES, length - total))
+        ):
+            parts.append(part)
+            total += len(part)
+            if total > MAX_BODY:
+                raise BodyTooLarge(MAX_BODY)
+    except OSError as error:  # whoever sends it has gone, or its chunks are none: no fault of ours, so no traceback
+        raise ClientDisconnected from error
     return b"".join(parts)
 
 

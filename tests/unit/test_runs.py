@@ -54,7 +54,12 @@ bounds = st.tuples(st.integers(0, 3000), st.integers(0, 3000)).map(sorted)
 
 
 @with_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=journals, seqs=bounds, times=st.tuples(st.integers(0, 100), st.integers(0, 100)), damage=st.lists(bounds))
+@given(
+    rows=journals,
+    seqs=bounds,
+    times=st.tuples(st.integers(0, 100), st.integers(0, 100)),
+    damage=st.lists(bounds, unique_by=lambda one: one[0]),
+)
 def test_a_series_is_read_as_by_a_look_at_every_row(
     db: apsw.Connection, rows: list[Row], seqs: list[int], times: tuple[int, int], damage: list[list[int]]
 ) -> None:

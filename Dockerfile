@@ -62,7 +62,8 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 # apache2-bin is the server alone: apache2 would bring a configuration tree and start scripts that are not used.
 # libpython3.13 is what mod_wsgi is linked to. The build fails where apt does not know Debian's security suite, or where one
-# of its updates is still to come. perl (50 MB) is named by apache2-bin's package and used by no file of it.
+# of its updates is still to come. perl (50 MB) is named by apache2-bin's package and used by no file of it. Nothing here
+# needs to become another user, so no file may make it one (su, mount, passwd and the like lose their setuid bit).
 # hadolint ignore=DL3008,SC2016 # no versions: as above; the $(...) are apt's
 RUN apt-get update \
     && apt-get indextargets --format '$(CODENAME) $(LABEL)' | grep '^trixie-security Debian-Security' >/dev/null \
@@ -72,7 +73,8 @@ RUN apt-get update \
     && if grep '^Inst .*Debian-Security' /tmp/pending; then echo 'security updates are pending' >&2; exit 1; fi \
     && dpkg --purge --force-depends perl libperl5.40 perl-modules-5.40 libgdbm-compat4t64 \
     && apt-get clean \
-    && rm -rf /tmp/pending /var/lib/apt/lists/*
+    && rm -rf /tmp/pending /var/lib/apt/lists/* /var/cache/{debconf/*-old,ldconfig/*} /var/log/* \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
 # A fixed uid: volumes, tmpfs mounts and `runAsNonRoot` go by number. The home folder must be there. The two folders that can be
 # written are made here, so that a plain `docker run` works too, and a new volume takes the owner of its folder.

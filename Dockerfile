@@ -3,8 +3,8 @@
 # Security updates come with a new build: `docker compose build --pull --no-cache`.
 # Only what every BuildKit has is used (also the engine of Debian 12), so no `# syntax=` line fetches another front end.
 
-# ---- builder: has a compiler; nothing of it but /opt/tidegauge goes on ----
-FROM debian:trixie-slim AS builder
+# ---- compiler: nothing of it goes on ----
+FROM debian:trixie-slim AS compiler
 
 # pipefail: no failure hides on the left of a pipe.
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
@@ -16,13 +16,22 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends apache2-dev gcc python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
+# ---- packages: the virtual environment, whole ----
+FROM compiler AS packages
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /opt/tidegauge
 
-# Before the code, so that a change of code builds no package again. No bytecode yet: it is made once, at the end.
+# The time of every file of ours, so that the same code gives the same layers, whenever it is built: 1980, the first year
+# that a zip file, so a wheel, can hold.
+ENV SOURCE_DATE_EPOCH=315532800
+
+# Before the code, so that a change of code builds no package again. No bytecode yet: it is made once, at the end. No debug
+# symbols of mod_wsgi: they name pip's temporary folder, and its build id hashes them.
 COPY requirements/build.txt requirements/serve.txt requirements/
 RUN python3 -m venv venv \
     && venv/bin/pip install --no-compile --require-hashes --requirement requirements/build.txt \
-    && venv/bin/pip install --no-compile --require-hashes --no-cache-dir --no-build-isolation \
+    && LDFLAGS=-Wl,--strip-debug venv/bin/pip install --no-compile --require-hashes --no-cache-dir --no-build-isolation \
         --requirement requirements/serve.txt \
     && venv/bin/pip uninstall --yes setuptools wheel
 
@@ -37,26 +46,39 @@ RUN venv/bin/pip freeze >pinned.txt \
     && venv/bin/pip uninstall --yes pip \
     && rm -r pinned.txt my-dashboards requirements
 
+# ---- builder: makes two layers of the image, each below a root of its own in /layers ----
+FROM packages AS builder
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
 # Debug symbols (11 MB), BokehJS that no page loads (20 MB: sources, TypeScript, its compiler), tests (19 MB; NumPy's own
-# numpy.testing imports _natype.py out of one).
+# numpy.testing imports _natype.py out of one). Then the bytecode (21 MB): nothing can write it later, and without it the
+# import of the application takes 1.2 s instead of 0.65 s, after a crash too. "unchecked-hash": whatever becomes of the files'
+# times; -f: also for the few that pip has left, which go by time.
 RUN find venv -name '*.cpython-*.so' -exec strip --strip-unneeded {} + \
     && rm -r venv/lib/python3.13/site-packages/{bokeh/server/static/{lib,js/lib},tornado/test} \
     && find venv -path '*/bokeh/server/static/js/*' -type f -not -name '*.min.js' -delete \
-    && find venv -path '*/numpy/*/tests/*' -type f -not -name _natype.py -delete
+    && find venv -path '*/numpy/*/tests/*' -type f -not -name _natype.py -delete \
+    && venv/bin/python -m compileall -q -f -j 0 --invalidation-mode unchecked-hash venv \
+    && mkdir -p /layers/venv/opt/tidegauge \
+    && cp --archive venv /layers/venv/opt/tidegauge/ \
+    && find /layers/venv -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
+WORKDIR /layers/application/opt/tidegauge
 COPY app app
 COPY dashboards dashboards
+COPY apache apache
 COPY wsgi.py ./
 
-# Static files for Apache, compressed once. Then the bytecode (21 MB): nothing can write it later, and without it the
-# import of the application takes 1.2 s instead of 0.65 s, after a crash too. "unchecked-hash": whatever becomes of the files' times.
-RUN PYTHONDONTWRITEBYTECODE=1 venv/bin/flask --app wsgi assets assets \
-    && venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
+# Static files for Apache, compressed once; then the bytecode. Modes are not the clone's: of one that was made below umask 077
+# the server could read nothing.
+RUN PYTHONDONTWRITEBYTECODE=1 /opt/tidegauge/venv/bin/flask --app wsgi assets assets \
+    && /opt/tidegauge/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
+    && chmod --recursive u=rwX,go=rX /layers/application \
+    && find /layers/application -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
-COPY apache apache
-
-# ---- the image ----
-FROM debian:trixie-slim
+# ---- runtime: what the image has of Debian ----
+FROM debian:trixie-slim AS runtime
 
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
@@ -82,8 +104,13 @@ RUN useradd --uid 10001 --user-group --home-dir /run/tidegauge --no-create-home 
     && install --directory --owner=tidegauge --group=tidegauge /run/tidegauge \
     && install --directory --owner=tidegauge --group=tidegauge --mode=0750 /var/lib/tidegauge
 
-# Owned by root: the server cannot change its own code.
-COPY --from=builder /opt/tidegauge /opt/tidegauge
+# ---- the image ----
+FROM runtime AS tidegauge
+
+# Owned by root: the server cannot change its own code. To / and not to /opt/tidegauge, as the folders above a target get
+# the time of the build.
+COPY --from=builder /layers/venv/ /
+COPY --from=builder /layers/application/ /
 
 # 0.0.0.0 is the container's own; what the host publishes is said in docker-compose.yml. TMPDIR: there is one place to write.
 ENV TIDEGAUGE_BIND=0.0.0.0 \

@@ -104,6 +104,20 @@ RUN useradd --uid 10001 --user-group --home-dir /run/tidegauge --no-create-home 
     && install --directory --owner=tidegauge --group=tidegauge /run/tidegauge \
     && install --directory --owner=tidegauge --group=tidegauge --mode=0750 /var/lib/tidegauge
 
+# ---- sbom: writes the list of all parts, by tools that do not go into the image ----
+FROM packages AS sbom
+
+WORKDIR /sbom
+COPY requirements/sbom.txt ./
+RUN python3 -m venv venv && venv/bin/pip install --no-compile --require-hashes --requirement sbom.txt
+COPY sbom.py ./
+# What it lists: Debian's packages and the files that browsers load, of the image; Python's and BokehJS, of the stage below.
+COPY --from=runtime /var/lib/dpkg dpkg
+COPY --from=builder /layers/application/opt/tidegauge/assets assets
+RUN mkdir -p /layers/sbom/opt/tidegauge \
+    && venv/bin/cyclonedx-py environment --no-validate --output-file python.json /opt/tidegauge/venv/bin/python \
+    && venv/bin/python sbom.py >/layers/sbom/opt/tidegauge/sbom.cdx.json
+
 # ---- the image ----
 FROM runtime AS tidegauge
 
@@ -111,6 +125,7 @@ FROM runtime AS tidegauge
 # the time of the build.
 COPY --from=builder /layers/venv/ /
 COPY --from=builder /layers/application/ /
+COPY --from=sbom /layers/sbom/ /
 
 # 0.0.0.0 is the container's own; what the host publishes is said in docker-compose.yml. TMPDIR: there is one place to write.
 ENV TIDEGAUGE_BIND=0.0.0.0 \

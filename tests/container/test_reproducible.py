@@ -4,6 +4,7 @@ Of the image's layers these differ from build to build, and why:
 
 Debian's packages   apt takes the newest; dpkg's database, /etc/shadow and the folders carry the time of the build
 users               /etc/shadow, the same
+the list of parts   says when it was made, under a number of its own
 the check at last   leaves two files in /run
 
 The virtual environment is the same as long as my-dashboards/requirements.txt pins what it names; with the packages
@@ -18,8 +19,8 @@ from collections.abc import Callable
 
 from container_engine import Compose, docker, run
 
-# As the Dockerfile copies them, counted from the end: venv, application, working folder, check.
-VENV, APPLICATION = -4, -3
+# As the Dockerfile copies them, counted from the end: venv, application, list, working folder, check.
+VENV, APPLICATION = -5, -4
 
 
 def layers(image: str) -> list[str]:

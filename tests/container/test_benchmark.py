@@ -87,14 +87,12 @@ def field(compose: Compose, path: str) -> Any:
         pytest.param("HostConfig.CapAdd", (None, []), id="5.4 no capability is added"),
         pytest.param("HostConfig.CapDrop", (["ALL"],), id="5.4 all are dropped"),
         pytest.param("HostConfig.Privileged", (False,), id="5.5 not privileged"),
-        pytest.param("HostConfig.PublishAllPorts", (False,), id="5.9 no port but the one"),
         pytest.param("HostConfig.Memory", (1 << 30,), id="5.11 memory"),
         pytest.param("HostConfig.ReadonlyRootfs", (True,), id="5.13 read-only"),
         pytest.param("HostConfig.RestartPolicy.Name", ("unless-stopped",), id="5.15 restarted, see above"),
         pytest.param("HostConfig.PidMode", ("",), id="5.16 processes of its own"),
         pytest.param("HostConfig.IpcMode", ("private",), id="5.17 shared memory of its own"),
         pytest.param("HostConfig.Devices", (None, []), id="5.18 no device"),
-        pytest.param("HostConfig.DeviceRequests", (None, []), id="5.18 no graphics device"),
         pytest.param("HostConfig.UTSMode", ("",), id="5.21 a host name of its own"),
         pytest.param("HostConfig.CgroupParent", ("",), id="5.25 the engine's cgroup"),
         pytest.param("HostConfig.CgroupnsMode", ("private",), id="a view of cgroups of its own"),
@@ -124,7 +122,7 @@ def test_5_6_and_5_32_nothing_of_the_host_is_mounted_but_the_dashboards(running:
     assert "docker.sock" not in json.dumps(running.container)
 
 
-def test_5_8_and_5_14_one_port_above_1023_is_published_to_this_machine(running: Compose) -> None:
+def test_5_8_5_9_and_5_14_one_port_above_1023_is_published_to_this_machine(running: Compose) -> None:
     assert field(running, "NetworkSettings.Ports") == {
         "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(running.port)}]
     }

@@ -4,6 +4,18 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+# OpenSSL as it was, for who connects and for who listens: what is refused then, Tidegauge refuses.
+LENIENT = """
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = lenient
+[lenient]
+MinProtocol = None
+CipherString = ALL:@SECLEVEL=0
+"""
+
 
 class Certificate(NamedTuple):
     """A certificate for 127.0.0.1 and its key, as PEM files."""

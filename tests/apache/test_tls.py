@@ -6,7 +6,10 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from urllib.request import urlopen
 
 import certificate
 import pytest
@@ -123,7 +126,24 @@ def test_a_reload_takes_a_renewed_certificate_and_fails_no_poll(secure: Served, 
     assert (presented(secure), secure.daemon_pid != pid) == (before, True)
     certificate.make(pem.key.parent)
     assert presented(secure) == before
-    said = secure.command("reload")
+    polls, done = [], Event()
+
+    def poll() -> None:
+        unchecked = ssl._create_unverified_context()  # noqa: S323 - it shows either
+        url = f"{secure.url}feeds/server/tail.json"
+        while not done.is_set():
+            with urlopen(url, timeout=10, context=unchecked) as one:
+                polls.append(one.status)
+
+    with ThreadPoolExecutor(4) as pool:
+        polling = [pool.submit(poll) for _ in range(4)]
+        try:
+            said = secure.command("reload")
+        finally:
+            done.set()
+        for one in polling:
+            one.result()
+    assert set(polls) == {200}
     assert presented(secure) == pem.certificate.read_text() != before
     assert f"https://localhost:{secure.port}/ is served with the new code" in said
 

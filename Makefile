@@ -27,7 +27,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	$(BIN)/lint-imports --no-cache >/dev/null
 	$(BIN)/codespell
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck apache/serve apache/httpd-foreground .ci/run
+	$(BIN)/shellcheck apache/serve apache/httpd-foreground apache/reload .ci/run
 	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart

@@ -11,7 +11,11 @@ from hashlib import sha256
 # What an error of HTTP itself means here, and its cure. Apache's own error documents are made from
 # this table, too (app/assets.py), so that both servers say the same.
 HTTP_ERRORS = {
-    400: ("Bad Request", "The request is not valid HTTP or names a host that is not accepted.", "Check the request."),
+    400: (
+        "Bad Request",
+        "The request is not valid HTTP, names a host that is not accepted, or came as HTTP where HTTPS is spoken.",
+        "Check the request, and whether its address should begin with https://.",
+    ),
     401: ("Unauthorized", "This address is not open to you.", "Sign in."),
     403: ("Forbidden", "This address is not open to you.", "Sign in, or ask whoever runs this server."),
     404: ("Not Found", "There is nothing at this address.", "See the list of dashboards on the front page."),

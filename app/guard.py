@@ -61,9 +61,11 @@ def pusher() -> Token:
     """Return the push token that this request brings, or raise NotAllowed."""
     given = SCHEME.fullmatch(request.environ.get("HTTP_AUTHORIZATION", ""))
     secret = given[2] if given else ""
+    # A browser that was once given the password adds it by itself, to what pages of other sites send, too.
+    by_page = request.method != "GET" and ("Origin" in request.headers or "Sec-Fetch-Site" in request.headers)
     if given and given[1].lower() == "basic":
         try:
-            secret = b64decode(secret, validate=True).decode().partition(":")[2]
+            secret = "" if by_page else b64decode(secret, validate=True).decode().partition(":")[2]
         except (NotBase64, UnicodeDecodeError):
             secret = ""
     digest = sha256(secret.encode()).digest()
@@ -197,7 +199,8 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    # As a literal: a path may have line ends, and what follows one would look like a line of its own.
+    current_app.logger.error("%s %r failed", request.method, request.path, exc_info=error)
     return _answer(500)
 
 

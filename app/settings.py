@@ -7,8 +7,10 @@ The first that names a setting wins: the environment (``TIDEGAUGE_WINDOW=500``),
 
 import os
 import re
+import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from io import StringIO
@@ -17,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from app.errors import RefusedSetting, SettingsRefused
 
@@ -57,6 +59,22 @@ def _folder(path: str) -> str:
     if path and not Path(path).is_dir():
         raise ValueError("expected a folder that exists and can be read")
     return path
+
+
+def _pem_path(path: str) -> str:
+    # Apache's configuration has it between quotes.
+    if path and not re.fullmatch(r'/[^"\\\x00-\x1f]*', path):
+        raise ValueError("expected the absolute path of a PEM file, such as /etc/tidegauge/tls/fullchain.pem")
+    return path
+
+
+def _with_certificate(key: str, others: ValidationInfo) -> str:
+    certificate = others.data.get("tls_certificate")
+    if certificate and not key:
+        raise ValueError("expected the path of the key of TIDEGAUGE_TLS_CERTIFICATE: set both, or neither")
+    if key and certificate == "":
+        raise ValueError("expected TIDEGAUGE_TLS_CERTIFICATE beside it: set both, or neither")
+    return key
 
 
 class Token(NamedTuple):
@@ -128,6 +146,12 @@ class Settings(BaseModel):
     )
     bind: str = Field("127.0.0.1", description="address that Apache listens on (compose: publishes on)")
     port: int = Field(8080, ge=1, le=65_534, description="port that Apache listens on (compose: publishes on)")
+    tls_certificate: Annotated[str, AfterValidator(_pem_path)] = Field(
+        "", description="PEM file of a certificate with its chain: Apache then speaks HTTPS"
+    )
+    tls_key: Annotated[str, AfterValidator(_pem_path), AfterValidator(_with_certificate)] = Field(
+        "", validate_default=True, description="PEM file of its key, without a passphrase"
+    )
     status_port: int | None = Field(None, ge=1, le=65_535, description="port of mod_status on 127.0.0.1; port + 1")
     root: str = Field(str(ROOT), description="folder with wsgi.py; set by the start script")
     venv: str = Field("", description="virtual environment; set by the start script")
@@ -181,11 +205,42 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             known = f"the settings are {', '.join(PREFIX + name.upper() for name in Settings.model_fields)}"
             would_do = known if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
             is_secret = field in Settings.model_fields and not Settings.model_fields[field].repr
-            shown = "***" if is_secret else str(problem["input"])
+            # A key itself, too, where its path belongs: TIDEGAUGE_TLS_KEY_FILE.
+            shown = "***" if is_secret or "PRIVATE KEY" in str(problem["input"]) else str(problem["input"])
             refused.append(RefusedSetting(PREFIX + field.upper(), shown, would_do))
     if refused:
         raise SettingsRefused(refused)
     return settings
+
+
+def check_tls(settings: Settings) -> None:
+    """Look whether the certificate and its key can be used.
+
+    Where Apache starts, and not where settings are read: a process of Python that starts while files are being
+    renewed needs neither.
+
+    Raises:
+        SettingsRefused: one cannot be read, or they do not belong together.
+    """
+    if not settings.tls_certificate:
+        return
+    certificate, key = settings.tls_certificate, settings.tls_key
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with _refusing(
+        "tls_certificate", certificate, "expected the PEM file of a certificate, readable by the server's user"
+    ):
+        context.load_verify_locations(certificate)
+    with _refusing("tls_key", key, "expected the PEM file of the certificate's key, readable and without a passphrase"):
+        Path(key).read_bytes()  # whose error has a name
+        context.load_cert_chain(certificate, key, password="")  # else OpenSSL asks the terminal for one
+
+
+@contextmanager
+def _refusing(field: str, value: str, expected: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise SettingsRefused([RefusedSetting(PREFIX + field.upper(), value, f"{expected}: {error}")]) from None
 
 
 def describe(settings: Settings) -> str:
@@ -198,7 +253,9 @@ def describe(settings: Settings) -> str:
 
 if __name__ == "__main__":
     try:
-        print(describe(load_settings()))
+        to_start = load_settings()
+        check_tls(to_start)
+        print(describe(to_start))
     except SettingsRefused as error:
         print("\n".join(f"tidegauge: {refused}" for refused in error.refused), file=sys.stderr)
         sys.exit(2)

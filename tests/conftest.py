@@ -4,10 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree, which
+from tempfile import mkdtemp
 from time import monotonic, sleep
 
+import certificate
 import pytest
 import served
+from certificate import Certificate
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -105,5 +109,36 @@ def client(app: Flask) -> FlaskClient:
 def server() -> Iterator[served.Served]:
     """A real Apache with mod_wsgi, on this host, by the host way's own commands."""
     one = served.start()
+    yield one
+    served.stop(one)
+
+
+@pytest.fixture(scope="session")
+def pem(require: Callable[[bool, str], None]) -> Iterator[Certificate]:
+    """A certificate where Tidegauge's user can read it."""
+    require(which("openssl") is not None, "needs openssl: apt-get install openssl")
+    folder = Path(mkdtemp(dir="/dev/shm"))  # pytest's own folder is for root's eyes alone
+    folder.chmod(0o755)
+    yield certificate.make(folder)
+    rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def lenient(pem: Certificate) -> Path:
+    """A configuration of OpenSSL that takes everything, for OPENSSL_CONF."""
+    conf = pem.key.with_name("lenient.cnf")
+    conf.write_text(certificate.LENIENT)
+    return conf
+
+
+@pytest.fixture(scope="session")
+def secure(
+    server: served.Served,  # noqa: ARG001 -- the first installs packages, by an OpenSSL as it is
+    pem: Certificate,
+    lenient: Path,
+) -> Iterator[served.Served]:
+    """A real Apache that speaks HTTPS, with a certificate of the tests' own, under a lenient OpenSSL."""
+    wiki = {"TIDEGAUGE_EMBED_ORIGINS": "https://wiki.example.org"}
+    one = served.start(OPENSSL_CONF=str(lenient), **pem.settings, **wiki)
     yield one
     served.stop(one)

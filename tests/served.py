@@ -7,9 +7,10 @@ import random
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -44,8 +45,19 @@ class Served:
     environ: dict[str, str]
 
     @property
+    def certificate(self) -> str:
+        """The file of the certificate by which it speaks HTTPS, "" for HTTP."""
+        return self.environ.get("TIDEGAUGE_TLS_CERTIFICATE", "")
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}/"
+
+    def connect(self) -> HTTPConnection:
+        if self.certificate:
+            trusted = ssl.create_default_context(cafile=self.certificate)
+            return HTTPSConnection("127.0.0.1", self.port, timeout=30, context=trusted)
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     @property
     def run(self) -> Path:
@@ -76,7 +88,7 @@ class Served:
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Ask once, on a connection of its own. Header names are written with `_` for `-`."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connect()
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, sent)

@@ -78,9 +78,9 @@ def open_tab(browser: Browser, server: Served) -> Iterator[Callable[..., Tab]]:
     """Open a page in a browser profile of its own; its options are those of a browser context."""
     contexts: list[BrowserContext] = []
 
-    def open_one(path: str, **options: object) -> Tab:
+    def open_one(path: str, at: Served = server, **options: object) -> Tab:
         contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
-        tab = Tab(contexts[-1], server)
+        tab = Tab(contexts[-1], at)
         tab.open(path)
         return tab
 

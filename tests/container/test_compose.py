@@ -1,13 +1,16 @@
 """`docker compose up`: how it starts, what it may do, how it stops."""
 
 import re
+import ssl
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from shutil import which
 from socket import create_connection
 from time import monotonic
 from urllib.request import Request, urlopen
 
+import certificate
 import pytest
 from container_engine import Compose, docker
 from served import TOKEN
@@ -178,6 +181,37 @@ def test_what_was_pushed_survives_a_down_and_an_up(compose: Compose) -> None:
     assert compose.get_json("/health")["troubles"] == []
     listed = compose.inside("venv/bin/flask --app wsgi series list")
     assert "21.5  room.temperature" in listed.output
+
+
+def test_https_by_the_mount_that_the_file_shows_and_a_renewed_certificate(
+    compose: Compose, eventually: Callable[..., None], require: Callable[[bool, str], None]
+) -> None:
+    require(which("openssl") is not None, "needs openssl: apt-get install openssl")
+    (compose.folder / "tls").mkdir(mode=0o755)
+
+    def renew() -> str:
+        made = certificate.make(compose.folder / "tls")
+        return made.certificate.rename(made.certificate.with_name("fullchain.pem")).read_text()
+
+    def presented() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", compose.port), timeout=10)
+
+    file = compose.folder / "docker-compose.yml"
+    as_it_was = file.read_text()
+    mount = "# - ./tls:/run/tls:ro"
+    paths = dict(re.findall(r"(TIDEGAUGE_TLS_\w+)=(\S+)", as_it_was))
+    assert (mount in as_it_was, len(paths)) == (True, 2)
+    file.write_text(as_it_was.replace(mount, mount.removeprefix("# ")))
+    first = renew()
+    try:
+        compose.up(paths)  # healthy, by HTTPS
+        assert presented() == first
+        second = renew()
+        assert compose.inside("apache/reload") == (0, "")
+        eventually(lambda: presented() == second)
+        eventually(lambda: compose.inside("apache/healthcheck").status == 0)
+    finally:
+        file.write_text(as_it_was)
 
 
 def test_a_killed_container_starts_again(running: Compose) -> None:

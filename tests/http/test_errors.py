@@ -58,6 +58,16 @@ def test_what_was_not_expected_is_a_500_without_a_word_of_it(app: Flask) -> None
     assert "secret" not in answer.text
 
 
+def test_a_path_with_a_line_end_is_one_line_of_the_log(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    @app.get("/fail/<rest>")
+    def fail(rest: str) -> str:
+        raise RuntimeError(len(rest))
+
+    app.test_client().get("/fail/a%0a%1b[2Jall is well")
+    [record] = [record for record in caplog.records if "failed" in record.getMessage()]
+    assert record.getMessage() == "GET '/fail/a\\n\\x1b[2Jall is well' failed"
+
+
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "10.1.2.3:8080", "[::1]:8080", "[fe80::1]", "localhost", "localhost:80", "web1:8080", "a.localhost",

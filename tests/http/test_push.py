@@ -169,6 +169,15 @@ def test_no_push_without_a_token_and_the_refusal_names_the_setting(
     assert "TIDEGAUGE_PUSH_TOKEN" in answer.text
 
 
+@pytest.mark.parametrize("sign", [{"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}])
+def test_a_password_that_a_browser_adds_by_itself_is_no_token(client: FlaskClient, sign: dict[str, str]) -> None:
+    basic = "Basic " + b64encode(f"any:{TOKEN}".encode()).decode()
+    assert push(client, {"name": "a", "value": 1}, Authorization=basic, **sign).status_code == 403
+    assert push(client, {"name": "a", "value": 1}, Authorization=f"Bearer {TOKEN}", **sign).status_code == 200
+    forwarded = {"Authorization": basic, "X-Forwarded-For": "192.0.2.7", "Sec-Fetch-Site": "none"}
+    assert client.get("/metrics", headers=forwarded).status_code == 200
+
+
 @pytest.mark.parametrize("url", ["/api/series", "/api/v2/write", "/v1/metrics", "/collectd"])
 def test_who_brings_no_token_is_asked_for_one(untouched: FlaskClient, url: str) -> None:
     answer = untouched.post(url, data=b"", headers={"Content-Type": "application/json"})

@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 
+import certificate
 import pytest
 
 from app.errors import SettingsRefused
-from app.settings import Settings, describe, load_settings
+from app.settings import Settings, check_tls, describe, load_settings
 
 
 def test_defaults_hold_without_an_environment() -> None:
@@ -64,6 +67,8 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("TIDEGAUGE_EMBED_ORIGINS", "data:text/html,x", "expected origins"),
         ("TIDEGAUGE_SHOW_ERRORS", "yes", "'loopback', 'everyone' or 'nobody'"),
         ("TIDEGAUGE_DASHBOARDS", "/not/there", "a folder that exists"),
+        ("TIDEGAUGE_TLS_CERTIFICATE", "fullchain.pem", "the absolute path of a PEM file"),
+        ("TIDEGAUGE_TLS_KEY", "/etc/key.pem", "expected TIDEGAUGE_TLS_CERTIFICATE beside it"),
         ("TIDEGAUGE_WINDWO", "5", "the settings are TIDEGAUGE_WINDOW, "),
         ("TIDEGAUGE_SETTINGS", "/not/there", "a readable text file"),
         ("TIDEGAUGE_HOSTS_FILE", "/not/there", "a readable text file"),
@@ -83,6 +88,40 @@ def test_all_refused_settings_are_named_at_once() -> None:
     with pytest.raises(SettingsRefused) as raised:
         load_settings({"TIDEGAUGE_WINDOW": "x", "TIDEGAUGE_POLL_MS": "y"})
     assert {refused.name for refused in raised.value.refused} == {"TIDEGAUGE_WINDOW", "TIDEGAUGE_POLL_MS"}
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(SettingsRefused, match=r"TIDEGAUGE_TLS_KEY is '': .*set both, or neither"):
+        load_settings({"TIDEGAUGE_TLS_CERTIFICATE": "/etc/certificate.pem"})
+
+
+def test_a_key_that_is_given_where_its_path_belongs_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\nsecret\n")
+    with pytest.raises(SettingsRefused) as raised:
+        load_settings({"TIDEGAUGE_TLS_KEY_FILE": str(tmp_path / "key")})
+    assert "secret" not in str(raised.value)
+
+
+def test_a_certificate_and_a_key_that_do_not_belong_together_are_refused(
+    tmp_path: Path, require: Callable[[bool, str], None]
+) -> None:
+    require(which("openssl") is not None, "needs openssl: apt-get install openssl")
+    pems = []
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+        pems.append(certificate.make(tmp_path / name))
+    ours, theirs = pems
+    check_tls(load_settings(ours.settings))
+    for file, key, name in (
+        (ours.certificate, theirs.key, "KEY"),
+        (ours.certificate, ours.certificate, "KEY"),
+        (ours.certificate, tmp_path / "nothing", "KEY"),
+        (ours.key, ours.key, "CERTIFICATE"),
+        (tmp_path / "nothing", ours.key, "CERTIFICATE"),
+    ):
+        pair = {"TIDEGAUGE_TLS_CERTIFICATE": str(file), "TIDEGAUGE_TLS_KEY": str(key)}
+        with pytest.raises(SettingsRefused, match=f"TIDEGAUGE_TLS_{name} is .*: expected .* PEM file"):
+            check_tls(load_settings(pair))
 
 
 def test_every_setting_has_a_meaning() -> None:

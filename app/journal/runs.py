@@ -121,14 +121,20 @@ def agrees(db: apsw.Connection, run: Run, left_out: Iterable[tuple[int, int]]) -
 
     Args:
         left_out: ranges of ``seq`` that are not compared.
+
+    Raises:
+        apsw.CorruptError: the run cannot be read.
     """
-    with db:  # one moment: retention may remove samples meanwhile
-        [(horizon,)] = db.execute("SELECT horizon FROM journal")
-        try:
+    listed = []
+    try:
+        with db:  # one moment: retention may remove samples meanwhile
+            [(horizon,)] = db.execute("SELECT horizon FROM journal")
+            listed.append(_listed(db, run))
             seq, series, _ = _rows(db, run.first - 1, run.last)
-        except apsw.CorruptError:
-            return True  # nobody can tell
-        listed = [_listed(db, run)]
+    except apsw.CorruptError:  # also of the end of the block, once anything in it could not be read
+        if not listed:
+            raise
+        return True  # nobody can tell
     order = np.lexsort((seq, series))
     listed.append((seq[order], series[order]))
     ranges = [(0, horizon), *left_out]

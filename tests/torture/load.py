@@ -61,6 +61,9 @@ class Client:
             self._connection.close()
         self._connection = None
 
+    def __del__(self) -> None:
+        self.close()
+
 
 @dataclass
 class Answers:

@@ -129,8 +129,8 @@ def _is_feed(status: int, body: bytes) -> bool:
 SCENARIO = Scenario(
     7,
     "malformed",
-    "200 malformed requests, generated: two lengths, chunks, lines, versions, hosts, methods, paths, sizes; each with a "
-    "right request behind it in the same write",
+    "200 malformed requests, generated: two lengths, chunks, lines, versions, hosts, methods, paths, sizes; each with "
+    "a right request behind it in the same write",
     "each is refused, by Python only where that is right, or the connection ends; the request behind it is answered "
     "rightly or not at all, and so is one on a new connection",
     run,

@@ -54,7 +54,7 @@ def framing(random: Random) -> Shape:
 
 
 def two_lengths(random: Random) -> Shape:
-    """CL.TE and TE.CL: RFC 9112, 6.3 has a server go by the coding. With a token Python gets that body, and refuses it."""
+    """CL.TE and TE.CL: a server goes by the coding (RFC 9112, 6.3). With a token Python gets that body, and refuses it."""
     coding = random.choice([CHUNKED, b"transfer-encoding:\tCHUNKED\r\n", b"Transfer-Encoding:\r\n chunked\r\n"])
     headers = [b"Content-Length: %d\r\n" % random.choice([0, 4, 5 + len(SMUGGLED)]), coding]
     random.shuffle(headers)
@@ -134,8 +134,8 @@ def methods(random: Random) -> Shape:
 
 
 def targets(random: Random) -> Shape:
-    """Paths out of their folder, in every spelling, and what is no path. What is no file's path, Python answers by 404."""
-    up = random.choice(rb".. %2e%2e .%2E ..; %252e%252e %c0%ae%c0%ae %00..".split() + [b"\xc0\xae."])
+    """Paths out of their folder, in every spelling, and what is no path. What is no file's, Python answers by 404."""
+    up = random.choice([*rb".. %2e%2e .%2E ..; %252e%252e %c0%ae%c0%ae %00..".split(), b"\xc0\xae."])
     slash = random.choice([b"/", b"%2f", b"%5c", b"\\", b"//"])
     folder = random.choice([b"/feeds", b"/static", b"/pages", b"/dashboard", b""])
     climbing = (

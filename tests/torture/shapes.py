@@ -54,7 +54,7 @@ def framing(random: Random) -> Shape:
 
 
 def two_lengths(random: Random) -> Shape:
-    """CL.TE and TE.CL: a server goes by the coding (RFC 9112, 6.3). With a token Python gets that body, and refuses it."""
+    """CL.TE and TE.CL: a server goes by the coding (RFC 9112, 6.3). With a token Python gets it, and refuses."""
     coding = random.choice([CHUNKED, b"transfer-encoding:\tCHUNKED\r\n", b"Transfer-Encoding:\r\n chunked\r\n"])
     headers = [b"Content-Length: %d\r\n" % random.choice([0, 4, 5 + len(SMUGGLED)]), coding]
     random.shuffle(headers)

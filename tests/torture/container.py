@@ -13,13 +13,14 @@ from uuid import uuid4
 
 from container_engine import Compose, copy_clone, docker, run
 from served import TOKENS, Answer, Served, free_ports
-from torture.harness import Found, Scenario
-from torture.load import AUTH, Load, load
+from torture.harness import Found, Scenario, wait_until
+from torture.load import AUTH, Load, load, read
 
 STOPPED_S = 10.0
 SETTINGS = {"TIDEGAUGE_PUSH_TOKEN": TOKENS, "TIDEGAUGE_WINDOW": "100"}
 HELD = 4  # requests that are in flight when the stop comes, of each kind
-FROZEN_S = 0.5
+IN_FLIGHT = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8081/server-status').read())"
+KNOCK = "exec 3<>/dev/tcp/127.0.0.1/8080"
 
 
 def run_rounds(rounds: int, random: Random) -> Found:
@@ -34,6 +35,8 @@ def run_rounds(rounds: int, random: Random) -> Found:
                 (_kill if number % 2 else _stop)(compose, server, found)
             compose.up(SETTINGS)
             _judge(running, found)
+        kept, due = len(read(server, "held")), HELD * (rounds - rounds // 2)
+        found.expect(kept == due, f"{kept} of {due} samples are kept that were in flight at a stop")
     return found
 
 
@@ -51,15 +54,16 @@ def composed() -> Iterator[Compose]:
 
 
 def _stop(compose: Compose, server: Served, found: Found) -> None:
-    """Stop it with requests in its hands: the Python process is frozen until the stop is under way."""
+    """Stop it with requests in its hands: the Python process is frozen until Apache has closed its door."""
     with ThreadPoolExecutor(2 * HELD) as pool:
         compose.inside("kill -STOP $(head -1 /run/tidegauge/daemon.pid)")
         held = [pool.submit(server.ask, f"/explore/?held={n}") for n in range(HELD)]
         held += [pool.submit(_push, server, n) for n in range(HELD)]
-        sleep(FROZEN_S)  # for Apache to have them: nothing tells, as mod_status may have no worker left
+        wait_until(lambda: compose.inside(f'python3 -c "{IN_FLIGHT}"').output.count("/explore/?held=") == HELD, 20)
         started = monotonic()
         stop = subprocess.Popen(compose.command("stop"), cwd=compose.folder, env=compose.environment(SETTINGS))
-        sleep(FROZEN_S)
+        wait_until(lambda: compose.inside(KNOCK).status != 0, STOPPED_S)
+        found.expect(not any(one.done() for one in held), "requests were answered while the Python process was frozen")
         compose.inside("kill -CONT $(head -1 /run/tidegauge/daemon.pid)")
         found.expect(stop.wait(60) == 0, "docker compose stop failed")
         took = monotonic() - started

@@ -4,19 +4,20 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from random import Random
 from threading import Event, Thread
 
 from served import TOKEN, Served
-from torture.harness import Found, Scenario, wait_until
+from torture.harness import Found, Scenario
 from torture.load import POLL, Answers, Client, serving
 
 PAGE = "/health/live"  # the cheapest that needs Python
 SOCKETS, GOOD_SENDERS = 500, 16
 LIMIT_MS, GOOD_LIMIT_MS = 100.0, 250.0
+NOISE = 2.0  # times the quiet p99 are allowed where that is more: the machine is busy with something else
 EVERY_S = 1.0  # each attacker moves once in this time
 PIPELINED = 20  # scripts asked for at once: more than the kernel's buffers take
 LENGTH = 100_000  # bytes that a slow body promises
@@ -94,31 +95,28 @@ def run(rounds: int, random: Random) -> Found:
     """Be slow in each way for so many seconds, after as many in which nobody is."""
     found = Found()
     with serving() as server:
-        kinds = _kinds(server)
-        _watch(server, rounds, "in quiet", found)
-        for name, kind in kinds.items():
+        quiet_ms = _watch(server, rounds, "in quiet", found).p99_s() * 1000
+        for name, kind in _kinds(server).items():
             with _attack(server, kind, random) as attackers:
-                polls = _watch(server, rounds, f"beside {name}", found)
+                p99_ms = _watch(server, rounds, f"beside {name}", found).p99_s() * 1000
                 found.counted[f"connections of {name}"] = attackers.opened
+                found.counted[f"{name}, held at the end"] = len(attackers.open)
             found.expect(attackers.opened >= kind.sockets, f"only {attackers.opened} connections of {name} came about")
-            p99_ms = polls.p99_s() * 1000
-            found.expect(
-                p99_ms < kind.limit_ms, f"p99 of polls beside {name}: {p99_ms:.0f} ms, {kind.limit_ms:g} allowed"
-            )
+            allowed_ms = max(kind.limit_ms, NOISE * quiet_ms)
+            found.expect(p99_ms < allowed_ms, f"p99 of polls beside {name}: {p99_ms:.0f} ms, {allowed_ms:.0f} allowed")
     return found
 
 
 def _kinds(server: Served) -> dict[str, Kind]:
     [script] = re.findall(rb'src="\.\./\.\./(static/\w+/bokeh\.min\.js)"', server.ask("/dashboard/server/").body)
     files = [b"/" + script, b"/feeds/server/window.json"]
-    trickle = lambda random: random.choice([b"x", b"x", b" " * 600])
     return {
         "slow headers": Kind(_half_a_head, lambda random: random.choice([b"x", b"X-A: b\r\n"])),
         "slow reads": Kind(
             lambda random: b"GET %s HTTP/1.1\r\n%s\r\n" % (random.choice(files), HOST) * PIPELINED, lambda _: b""
         ),
-        "slow bodies of no push": Kind(lambda random: _head(random, OPEN_URLS, [""]), trickle),
-        "slow bodies with a bad token": Kind(lambda random: _head(random, PUSH_URLS, BAD), trickle),
+        "slow bodies of no push": Kind(lambda random: _head(random, OPEN_URLS, [""]), _trickle),
+        "slow bodies with a bad token": Kind(lambda random: _head(random, PUSH_URLS, BAD), _trickle),
         "slow bodies with a good token": Kind(
             lambda random: _head(random, PUSH_URLS[:1], [f"Authorization: Bearer {TOKEN}\r\n"]),
             lambda random: b" " * random.choice([1, 100, 2200]),
@@ -126,6 +124,10 @@ def _kinds(server: Served) -> dict[str, Kind]:
             GOOD_LIMIT_MS,
         ),
     }
+
+
+def _trickle(random: Random) -> bytes:
+    return random.choice([b"x", b"x", b" " * 600])
 
 
 def _half_a_head(random: Random) -> bytes:
@@ -183,4 +185,14 @@ def _ask(server: Served, path: str, answers: Answers, every_s: float, ended: Eve
     client.close()
 
 
-SCENARIO = Scenario(6, "slow", "", "", run, short=4, long=15)
+SCENARIO = Scenario(
+    6,
+    "slow",
+    "500 connections each of slow headers, slow reads, slow bodies where none is taken, and slow bodies with a bad "
+    "token; 16 slow senders with a good one; a step a second by each, and a new connection when it is ended",
+    "no poll and no page fails; p99 of polls under 100 ms from the first second on, 250 ms beside the 16 (or twice "
+    "what it is in quiet, where that is more)",
+    run,
+    short=3,
+    long=30,
+)

@@ -171,7 +171,7 @@ def test_what_the_readme_says_of_limits_and_of_a_token_in_a_file_is_so(new_compo
 def push(compose: Compose, token: str) -> int:
     """Push a sample with *token*; return the answer's status."""
     connection = HTTPConnection("127.0.0.1", compose.port, timeout=10)
-    body = '{"name": "room.temperature", "value": 21.5}'
+    body = '{"name": "token.check", "value": 1}'
     connection.request("POST", "/api/series", body, {"Authorization": f"Bearer {token}"})
     try:
         return connection.getresponse().status

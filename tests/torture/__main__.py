@@ -36,9 +36,11 @@ def main() -> int:
         print(f"{one.number:>2} {one.name}: {rounds} rounds, seed {given.seed}", flush=True)
         started = time.monotonic()
         found = one.run(rounds, Random(f"{given.seed} {one.name}"))
-        row = page.Row(one.number, rounds, given.seed, round(time.monotonic() - started), found.counted, found.broken)
-        print(json.dumps(found.counted, indent=1), *found.broken, sep="\n", flush=True)
-        failed += bool(found.broken)
+        row = page.Row(
+            one.number, rounds, given.seed, round(time.monotonic() - started), found.counted, found.broken + found.late
+        )
+        print(json.dumps(found.counted, indent=1), *found.broken, *found.late, sep="\n", flush=True)
+        failed += bool(found.broken or found.late)
         if not given.rounds:
             page.save(one.name, row)
     page.write(ROWS)

@@ -127,13 +127,15 @@ def _goes_on(server: Served, jump: int, untimed: Load, for_s: float, found: Foun
     before, kept = tail(), untimed.pushes.good
     took = wait_until(lambda: tail() > before and untimed.pushes.good > kept, 30)
     found.longest("longest until the feed and pushes went on, s", took)
-    found.expect(took <= GOES_ON_S, f"set by {jump} s: {took:.1f} s until the feed and pushes went on")
+    found.expect_in_time(took <= GOES_ON_S, f"set by {jump} s: {took:.1f} s until the feed and pushes went on")
     first, started = _sampled(server)
     time.sleep(for_s)
     last, ended = _sampled(server)
     taken, due = last - first, (ended - started) / EVERY_S
     found.longest("samples more or less than the clock's seconds have, of a sampler, most", abs(taken - due))
-    found.expect(abs(taken - due) <= 3, f"set by {jump} s: a sampler took {taken} samples where {due:.1f} were due")
+    found.expect_in_time(
+        abs(taken - due) <= 3, f"set by {jump} s: a sampler took {taken} samples where {due:.1f} were due"
+    )
     for one in server.ask("/feeds/steady/window.json").json["series"]:
         found.expect(one["t"] == sorted(one["t"]), f"set by {jump} s: {one['name']} is not in the order of its times")
 

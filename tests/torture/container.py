@@ -69,7 +69,7 @@ def _stop(compose: Compose, server: Served, found: Found) -> None:
         took = monotonic() - started
         found.count("stops")
         found.longest("longest stop, s", took)
-        found.expect(took <= STOPPED_S, f"the stop took {took:.1f} s, {STOPPED_S:g} allowed")
+        found.expect_in_time(took <= STOPPED_S, f"the stop took {took:.1f} s, {STOPPED_S:g} allowed")
         found.expect(all(map(_is_whole, held)), f"in flight at the stop: {[_outcome(one) for one in held]}")
         found.count("requests in flight at stops, answered", sum(map(_is_whole, held)))
     status = compose.container["State"]["ExitCode"]

@@ -13,10 +13,12 @@ class Found:
     Args:
         counted: figures by what they are of, units included: "longest stall, s".
         broken: what did not hold, a sentence each.
+        late: what held, and not in the time that is promised: no failure in ``make test``, where others use the machine.
     """
 
     counted: dict[str, float] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
 
     def count(self, what: str, by: float = 1) -> None:
         """Add to a figure."""
@@ -30,6 +32,11 @@ class Found:
         """Note *otherwise* as broken unless something holds."""
         if not holds:
             self.broken.append(otherwise)
+
+    def expect_in_time(self, holds: object, otherwise: str) -> None:
+        """Note *otherwise* as late unless something holds."""
+        if not holds:
+            self.late.append(otherwise)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _as_fast(quiet: list[float], during: list[float], found: Found) -> None:
         was, became = (sorted(waits)[len(waits) * percent // 100] * 1000 for waits in (quiet, during))
         found.counted |= {f"p{percent} in quiet, ms": was, f"p{percent} during, ms": became}
         allowed = max(SLOWER * was, LEAST_MS)
-        found.expect(became <= allowed, f"p{percent} of known pushes: {became:.1f} ms, {allowed:.1f} allowed")
+        found.expect_in_time(became <= allowed, f"p{percent} of known pushes: {became:.1f} ms, {allowed:.1f} allowed")
 
 
 SCENARIO = Scenario(

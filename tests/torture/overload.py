@@ -39,7 +39,9 @@ def run(rounds: int, random: Random) -> Found:  # noqa: ARG001 - nothing here is
         found.counted |= {"capacity, pushes/s": capacity, "offered, pushes/s": offer.sent / rounds}
         _judge(offer, took, capacity, found)
         found.counted["until latency was normal again, s"] = normal
-        found.expect(normal < NORMAL_S, f"after {normal:.1f} s latency was not what it had been ({usual_ms:.1f} ms)")
+        found.expect_in_time(
+            normal < NORMAL_S, f"after {normal:.1f} s latency was not what it had been ({usual_ms:.1f} ms)"
+        )
         found.counted["p99 of polls meanwhile, ms"] = running.polls.p99_s() * 1000
         found.expect(not running.polls.failed, f"polls failed: {dict(running.polls.failed)}")
         _return(server, found)
@@ -69,7 +71,9 @@ def _judge(offer: Offer, took_s: float, capacity: float, found: Found) -> None:
         "connections ended": offer.ended,
         "slowest answer, s": offer.slowest_s,
     }
-    found.expect(goodput >= GOODPUT * capacity, f"goodput was {goodput:.0f}/s, of {capacity:.0f}/s that it can take")
+    found.expect_in_time(
+        goodput >= GOODPUT * capacity, f"goodput was {goodput:.0f}/s, of {capacity:.0f}/s that it can take"
+    )
     found.expect(not offer.gave_up, f"{offer.gave_up} clients were not answered and gave up")
     found.expect(not others, f"answers had other statuses: {dict(offer.statuses)}")
     found.expect(not offer.no_retry_after, f"{offer.no_retry_after} refusals had no Retry-After")

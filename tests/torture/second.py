@@ -110,7 +110,7 @@ def _try(name: str, first: Served, second: Second, found: Found, random: Random)
         with start() as ask:
             took = wait_until(lambda: reason in ask(), 30)
             found.longest("longest until refused, s", took)
-            found.expect(took <= REFUSED_S, f"{name}: refused {took:.1f} s after its start; it says {ask()!r}")
+            found.expect_in_time(took <= REFUSED_S, f"{name}: refused {took:.1f} s after its start; it says {ask()!r}")
             sleep(random.uniform(0.2, 1))
         found.expect(first.ask("/health").json["epoch"] == before, f"{name}: the first one's epoch is another")
     found.count(f"seconds: {name}")

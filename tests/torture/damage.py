@@ -192,6 +192,6 @@ SCENARIO = Scenario(
     " an older copy, the log cut, the mark spoilt, a stray write into the index",
     "ready in 10 s; the damage is named; what it did not hit is read as before; nothing is deleted; pushes are taken",
     run,
-    short=4,
+    short=0,
     long=100,
 )

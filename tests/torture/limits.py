@@ -169,7 +169,7 @@ SCENARIO = Scenario(
     f"{FILES} file descriptors, a log that nobody reads, {THREADS} threads, {MEMORY_MB} MB of memory, and more asked",
     "nothing acknowledged is lost; the log says what is short; all is well again afterwards",
     run,
-    short=2,
+    short=0,
     long=4,
     tools=("prlimit", "docker"),
 )

@@ -102,7 +102,7 @@ SCENARIO = Scenario(
     "90 % of what is taken is taken still, the rest answered by 503 with Retry-After, none left without an answer; "
     "usual latency 5 s later; every viewer is served",
     run,
-    short=6,
+    short=0,
     long=60,
     tools=("wrk",),
 )

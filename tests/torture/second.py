@@ -131,7 +131,7 @@ SCENARIO = Scenario(
     "a second server under the first one's load: on its run folder, journal or volume, embedded, with processes=2",
     "each is refused within 2 s of being up, with the reason; no push and no poll of the first one fails",
     run,
-    short=4,
+    short=0,
     long=10,
     tools=("docker",),
 )

@@ -131,6 +131,7 @@ COPY --from=sbom /layers/sbom/ /
 ENV TIDEGAUGE_BIND=0.0.0.0 \
     TIDEGAUGE_RUN=/run/tidegauge \
     TIDEGAUGE_JOURNAL=/var/lib/tidegauge/journal.sqlite \
+    TIDEGAUGE_JOURNAL_COPY=/var/lib/tidegauge/copy.sqlite \
     TMPDIR=/run/tidegauge
 WORKDIR /opt/tidegauge
 USER 10001:10001

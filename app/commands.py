@@ -1,5 +1,6 @@
 """The `flask --app wsgi` commands. They read the journal; what they write goes through the running server."""
 
+import asyncio
 import csv
 import json
 import re
@@ -11,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from math import inf, isfinite, isnan
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
@@ -22,14 +23,18 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from app.errors import JournalUnusable
+from app.errors import describe as explain
 from app.guard import current_house
 from app.journal import runs
 from app.journal.mark import Mark
 from app.journal.recovery import recover
 from app.journal.schema import STEPS
-from app.journal.sqlite import SqliteJournal
+from app.journal.sqlite import Retention, SqliteJournal
 from app.journal.survey import survey
-from app.settings import describe
+from app.settings import Servers, describe, parse_servers
+
+if TYPE_CHECKING:
+    from app.journal.jetstream.engine import Access
 
 IMPORT_ROWS = 5_000  # in one push
 URL_HELP = "The running server; by default the one on TIDEGAUGE_PORT of this host."
@@ -62,7 +67,7 @@ def assets(folder: Path) -> None:
 
 
 def _path() -> Path:
-    path = Path(current_house().settings.journal)
+    path = Path(current_house().settings.file)
     if not path.exists():
         raise click.ClickException(f"There is no journal {path}: set TIDEGAUGE_JOURNAL.")
     return path
@@ -311,9 +316,71 @@ def restore(source: Path) -> None:
 
     Samples since the backup are missing then: the server says so, and begins another epoch.
     """
-    path = Path(current_house().settings.journal)
+    path = Path(current_house().settings.file)
     try:
         SqliteJournal(path).replace_by(source)
     except JournalUnusable as error:
         raise click.ClickException(error.what) from None
     click.echo(f"{path} has what {source} had")
+
+
+def _for(servers: Servers) -> "tuple[Access, Retention]":
+    """Return how *servers* are reached, and what a stream that is made there keeps."""
+    from app.journal.jetstream.engine import Access
+
+    settings = current_house().settings
+    access = Access(servers.urls, settings.nats_credentials, settings.nats_ca)
+    return access, Retention(settings.retention_days, settings.retention_samples)
+
+
+@journal.command("copy")
+@click.argument("source")
+@click.argument("target")
+def copy(source: str, target: str) -> None:
+    """Copy the journal SOURCE, a file, to TARGET, NATS servers such as nats://a:4222,b:4222; or the other way.
+
+    No server may run on either. The epoch is kept. A copy that was broken off goes on where it ended when the command
+    is given again. In the end both sides are read and compared.
+    """
+    from app.journal.jetstream import move
+
+    into, out_of = parse_servers(target), parse_servers(source)
+    servers, file = into or out_of, Path(source if into else target)
+    if not servers or (into and out_of):
+        raise click.UsageError("Give a file and NATS servers, in this order or the other.")
+    access, retention = _for(servers)
+    with click.progressbar(length=0, label="copying") as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        work = (
+            move.into_stream(file, access, servers.stream, retention, progress)
+            if into
+            else move.into_file(access, servers.stream, file, progress)
+        )
+        try:
+            totals = asyncio.run(work)
+        except JournalUnusable as error:
+            raise click.ClickException(error.what) from None
+        except move.FAILURES as error:
+            raise click.ClickException(f"{explain(error)}. Give the command again to go on.") from None
+    click.echo(f"{sum(count for count, _ in totals.values())} samples of {len(totals)} series are on both sides")
+
+
+@journal.command("renew")
+@click.confirmation_option(prompt="Begin a new epoch? Every viewer then reads all anew")
+def renew() -> None:
+    """Begin a new epoch of the stream in TIDEGAUGE_JOURNAL, or make it where it is gone; then reload every host."""
+    from app.journal.jetstream import move
+
+    servers = current_house().settings.servers
+    if not servers:
+        raise click.UsageError("TIDEGAUGE_JOURNAL names no NATS servers.")
+    try:
+        access, retention = _for(servers)
+        epoch = asyncio.run(move.renew(access, servers.stream, retention))
+    except move.FAILURES as error:
+        raise click.ClickException(f"{explain(error)}.") from None
+    click.echo(f"The epoch is {epoch}: reload every host.")

@@ -26,9 +26,9 @@ from bokeh.themes import Theme
 
 from app.drawn import Drawn
 from app.errors import describe, refer, reference
-from app.hub import check_name
 from app.live import LiveSource, live
 from app.samplers import Sampler, SamplerFunction
+from app.series import check_name
 from app.themes import dress
 
 __all__ = ["Dashboard", "dashboard", "live", "load_dashboards", "sampler"]

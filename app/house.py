@@ -31,6 +31,7 @@ from app.themes import themes
 SILENT_S = 15.0  # a page calls a feed stale at this age
 LOCK_S = 1.0  # the hub's lock is held for less than a millisecond
 TRY_AGAIN_S = 0.5
+MOST_WAIT_S = 30.0  # between two tries to build: each costs a second of processor time
 BUILD_S = 10.0  # a page's request waits for the dashboards so long
 
 log = logging.getLogger(__name__)
@@ -126,12 +127,25 @@ class House:
         return True
 
     def _open(self) -> None:
-        try:
-            self._build()
-        except Exception as error:
-            log.exception("The house could not be opened")
-            self._refusal = describe(error).rstrip(".")
-        self._is_open.set()
+        wait_s = TRY_AGAIN_S
+        while not self._stopping.is_set():
+            try:
+                self._build()
+                self._refusal = ""
+            except Exception as error:  # such as a host that has no thread left: it may have some again
+                if not self._refusal:
+                    log.exception("The house could not be opened; it goes on trying")
+                self._refusal = describe(error).rstrip(".")
+                self._end_threads()
+            self._is_open.set()
+            if not self._refusal or self._stopping.wait(wait_s):
+                return
+            wait_s = min(2 * wait_s, MOST_WAIT_S)
+
+    def _end_threads(self) -> None:
+        self._samplers.stop()
+        if self._publisher:
+            self._publisher.stop()
 
     @property
     def is_open(self) -> bool:
@@ -153,7 +167,7 @@ class House:
             files,
             build=self.build,
             troubles_of=self._public_troubles,
-            problem_of_source=lambda: self.journal.problem,
+            problem_of_source=lambda: self.journal.problem or self.journal.behind,
         )
         self._publisher = Publisher(
             self.hub,
@@ -163,12 +177,19 @@ class House:
             build=self.build,
             publish_ms=settings.publish_ms,
             poll_ms=settings.poll_ms,
-            problem_of_source=lambda: self.journal.problem,
+            problem_of_source=lambda: self.journal.problem or self.journal.behind,
             also=self._publish_more,
         )
+        self.journal.lead(self._begin_to_sample, self._end_sampling)
+        self._publisher.start()
+
+    def _begin_to_sample(self) -> None:
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])
         self._samplers.start()
-        self._publisher.start()
+
+    def _end_sampling(self) -> None:
+        ended, self._samplers = self._samplers, Samplers(self.hub, [])
+        ended.stop()
 
     def _publish_more(self) -> None:
         self.cards.publish()
@@ -197,9 +218,7 @@ class House:
         self._stopping.set()
         if self._opening:
             self._opening.join(BUILD_S)
-        self._samplers.stop()
-        if self._publisher:
-            self._publisher.stop()
+        self._end_threads()
         self.journal.close()
         if self._lock_file:
             self._lock_file.close()
@@ -240,6 +259,8 @@ class House:
                 reasons.append(f"the hub's lock was not obtained in {LOCK_S:g} s")
         if self.journal.problem:
             reasons.append(f"the journal cannot keep samples: {self.journal.problem}")
+        if self.journal.behind:
+            reasons.append(f"the journal may show less than others do: {self.journal.behind}")
         if self._publisher.silent_s > SILENT_S:
             why = f": {self._publisher.problem}" if self._publisher.problem else ""
             reasons.append(f"the publisher has been silent for {self._publisher.silent_s:.0f} s{why}")
@@ -309,4 +330,12 @@ class House:
 def _journal(settings: Settings) -> Journal:
     if settings.journal == "memory":
         return MemoryJournal()
-    return SqliteJournal(Path(settings.journal), Retention(settings.retention_days, settings.retention_samples))
+    retention = Retention(settings.retention_days, settings.retention_samples)
+    if settings.servers:
+        # Where it is not used, it costs no memory.
+        from app.journal.jetstream.engine import Access
+        from app.journal.jetstream.journal import JetStreamJournal
+
+        access = Access(settings.servers.urls, settings.nats_credentials, settings.nats_ca)
+        return JetStreamJournal(access, settings.servers.stream, Path(settings.journal_copy), retention)
+    return SqliteJournal(Path(settings.journal), retention)

@@ -3,21 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from math import inf, isfinite, isnan
-from numbers import Real
 from threading import Lock
 
 import numpy as np
 
 from app.clock import now_ms
 from app.drawn import pattern
-from app.errors import BadSample, CursorGone, UnknownSeries
+from app.errors import CursorGone, UnknownSeries
 from app.journal import History, Journal, Reading, Row, Stamped
-from app.series import Columns, Window, check_cursor
-
-MAX_NAME = 500  # characters
-NUMBER = (float, Real, Decimal)  # float first: it costs a tenth of the question whether a class counts as a Real
+from app.series import Columns, Window, check_cursor, check_name, check_value
 
 
 @dataclass(frozen=True)
@@ -66,31 +61,6 @@ class Receipt:
     refused: tuple[str, ...]
 
 
-def check_name(name: str) -> str:
-    """Return *name* if it can name a series, else raise BadSample."""
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise BadSample(
-            f"{name[:80]!r} cannot name a series.",
-            f"Use 1 to {MAX_NAME} printable characters, such as cpu.usage{{host=web1}}.",
-        )
-    return name
-
-
-def check_value(name: str, value: object) -> float | None:
-    """Return *value* as a finite float, or None for a gap, else raise BadSample. bool counts as 0 or 1."""
-    if value is None:
-        return None
-    try:
-        number = float(value) if isinstance(value, NUMBER) else None
-    except OverflowError:
-        number = None
-    if number is None or not isfinite(number):
-        raise BadSample(
-            f"{name} was given {value!r:.80}, which is no sample.", "Give a finite number, or None for a gap."
-        )
-    return number
-
-
 class Hub:
     """Takes readings, has the journal order them, and keeps each series' window.
 
@@ -104,7 +74,7 @@ class Hub:
         self.journal = journal
         self.max_series = max_series
         self.refused = 0
-        self.kept = 0  # samples, by this process
+        self.kept = 0  # samples, since this process began
         self._window = window
         self._lock = Lock()
         self._windows: dict[str, Window] = {}
@@ -114,9 +84,8 @@ class Hub:
 
     def open(self) -> None:
         """Open the journal and fill the windows from it; raises JournalUnusable."""
-        found = self.journal.open(self._window)
-        with self._lock:
-            for one in found:
+        with self._lock:  # or a journal that follows others might deliver before there is a window
+            for one in self.journal.open(self._window):
                 window = self._windows.get(one.series) or self._add(one.series)
                 window.fill(one.seq, one.t, one.v, one.evicted)
                 self._newest = max(self._newest, window.newest)
@@ -176,41 +145,37 @@ class Hub:
         return Receipt(self.journal.append(checked, push) if checked else self.newest, refused)
 
     def admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
-        """Stamp readings that have no time, and leave out those that are kept already.
-
-        Called by the journal's writer alone, who also fills the windows: what they have does not change here.
-        """
+        """Stamp readings that have no time, and leave out those that are kept already; called by the journal."""
         now = now_ms()
-        windows = self._windows
         seen: set[Stamped] = set()
-        admitted = []
-        for batch in batches:
-            new: list[Stamped] = []
-            for name, at, value in batch:
-                if at is None:
-                    new.append((name, now, value))
-                    continue
-                stamped = (name, at, value)
-                window = windows.get(name)  # None: the series was deleted since it was declared
-                if stamped not in seen and (window is None or at > window.latest or not window.has(at, value)):
-                    seen.add(stamped)
-                    new.append(stamped)
-            admitted.append(new)
-        return admitted
+        with self._lock:
+            return [list(self._new(batch, now, seen)) for batch in batches]
 
-    def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
+    def _new(self, batch: Sequence[Reading], now: int, seen: set[Stamped]) -> Iterator[Stamped]:
+        windows = self._windows
+        for name, at, value in batch:
+            if at is None:
+                yield name, now, value
+                continue
+            stamped = (name, at, value)
+            window = windows.get(name)  # None: the series was deleted since it was declared
+            if stamped not in seen and (window is None or at > window.latest or not window.has(at, value)):
+                seen.add(stamped)
+                yield stamped
+
+    def deliver(self, batches: Sequence[tuple[int, Sequence[Stamped]]]) -> None:
         """Put what was committed into the windows; called by the journal's writer alone."""
-        if not samples:
-            return
         windows = self._windows
         with self._lock:
-            for seq, (series, at, value) in enumerate(samples, first):
-                try:
-                    windows[series].append(seq, at, value)
-                except KeyError:  # deleted since it was declared
-                    self._add(series).append(seq, at, value)
-            self._newest = first + len(samples) - 1
-            self.kept += len(samples)
+            for first, samples in batches:
+                for seq, (series, at, value) in enumerate(samples, first):
+                    try:
+                        windows[series].append(seq, at, value)
+                    except KeyError:  # deleted since it was declared
+                        self._add(series).append(seq, at, value)
+                self.kept += len(samples)
+                if samples:
+                    self._newest = first + len(samples) - 1
 
     def _add(self, name: str) -> Window:
         self._windows[name] = window = Window(self._window)

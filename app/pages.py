@@ -77,6 +77,13 @@ def dashboard(name: str) -> Response:
     )
 
 
+@blueprint.get("/dashboard/<name>")
+def dashboard_without_slash(name: str) -> Response:
+    """Lead to a dashboard's page, whose links go by its slash; there is none for a name that is no dashboard's."""
+    _dashboard(name)
+    return Response(status=308, headers={"Location": f"{name}/"})
+
+
 @blueprint.get(EMBED_SCRIPT)
 def embed_script() -> Response:
     """Send the script by which a page of another origin embeds plots: one address for ever, kept for ten minutes."""

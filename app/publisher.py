@@ -174,7 +174,9 @@ class Publisher:
         feed.seen = newest
         if snapshot.to <= feed.tail_to and not is_old:
             return
-        if snapshot.to > feed.window_to and monotonic() - feed.window_at >= WINDOW_EVERY_S:
+        # Also once more after the last change: the tail is then empty, and the same whoever has published it.
+        is_due = snapshot.to > feed.window_to or feed.window_to > feed.tail_from
+        if is_due and monotonic() - feed.window_at >= WINDOW_EVERY_S:
             self._write_window(feed)
             snapshot = self._snapshot(feed)
         # A burst: too long for a tail, or it has pushed samples out of a window that the tail would have

@@ -9,7 +9,8 @@ from time import monotonic
 
 from app.clock import now_ms
 from app.errors import BadSample, JournalUnwritable, describe, refer, reference
-from app.hub import Hub, check_value
+from app.hub import Hub
+from app.series import check_value
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,44 @@
-"""Samples and the window: the newest N samples of one series, in memory."""
+"""Samples: what can be one, and the window, the newest N of one series in memory."""
 
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import nan
+from decimal import Decimal
+from math import isfinite, nan
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from app.errors import CursorAhead
+from app.errors import BadSample, CursorAhead
+
+MAX_NAME = 500  # characters
+NUMBER = (float, Real, Decimal)  # float first: it costs a tenth of the question whether a class counts as a Real
+
+
+def check_name(name: str) -> str:
+    """Return *name* if it can name a series, else raise BadSample."""
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise BadSample(
+            f"{name[:80]!r} cannot name a series.",
+            f"Use 1 to {MAX_NAME} printable characters, such as cpu.usage{{host=web1}}.",
+        )
+    return name
+
+
+def check_value(name: str, value: object) -> float | None:
+    """Return *value* as a finite float, or None for a gap, else raise BadSample. bool counts as 0 or 1."""
+    if value is None:
+        return None
+    try:
+        number = float(value) if isinstance(value, NUMBER) else None
+    except OverflowError:
+        number = None
+    if number is None or not isfinite(number):
+        raise BadSample(
+            f"{name} was given {value!r:.80}, which is no sample.", "Give a finite number, or None for a gap."
+        )
+    return number
 
 
 class Columns(NamedTuple):

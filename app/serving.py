@@ -1,6 +1,5 @@
 """Which process serves: the house is opened there and nowhere else."""
 
-import atexit
 import gc
 import sys
 
@@ -26,7 +25,9 @@ def open_house(app: Flask) -> None:
             house.refuse("it runs in embedded mode, once in each of Apache's processes; give it a WSGIDaemonProcess")
             return
         module.subscribe_shutdown(lambda *_args, **_event: house.stop())
-    elif not _flask_run():
+    elif context := _flask_run():
+        context.call_on_close(house.stop)  # atexit is too late: nobody can begin work in a thread any more
+    else:
         return
     # A push makes many thousand tuples that live for milliseconds; by default the collector would walk all that the
     # process has several times for each. What is loaded by now stays.
@@ -35,15 +36,15 @@ def open_house(app: Flask) -> None:
     # The journal's thread gets the interpreter back sooner from request threads that parse (database.py: insert). At
     # 0.2 ms sixteen threads that push took a fifth more of the processor, for switching alone.
     sys.setswitchinterval(0.001)
-    atexit.register(house.stop)
     house.publish_pages = PageFiles(app).publish
     house.start()
 
 
-def _flask_run() -> bool:
+def _flask_run() -> click.Context | None:
+    """Return the context of `flask run`, None where this process does not serve by it."""
     context = click.get_current_context(silent=True)
     if context is None or context.info_name != "run":
-        return False
+        return None
     reload = context.params.get("reload")
     reloader = get_debug_flag() if reload is None else reload
-    return not reloader or is_running_from_reloader()
+    return context if not reloader or is_running_from_reloader() else None

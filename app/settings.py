@@ -77,6 +77,43 @@ def _with_certificate(key: str, others: ValidationInfo) -> str:
     return key
 
 
+NATS_URL = re.compile(r"(nats|tls)://([A-Za-z0-9.-]+(?::\d+)?(?:,[A-Za-z0-9.-]+(?::\d+)?)*)(?:/([A-Za-z0-9_-]{1,32}))?")
+
+
+class Servers(NamedTuple):
+    """NATS servers, each by its *urls*, and the name of the *stream* on them."""
+
+    urls: tuple[str, ...]
+    stream: str
+
+
+def parse_servers(given: str) -> Servers | None:
+    """Return the NATS servers of a journal's URL, None if it is none."""
+    if not (named := NATS_URL.fullmatch(given)):
+        return None
+    scheme, hosts, stream = named.groups()
+    return Servers(tuple(f"{scheme}://{host}" for host in hosts.split(",")), stream or "tidegauge")
+
+
+def _journal(given: str) -> str:
+    if "://" in given and not parse_servers(given):
+        raise ValueError(
+            "expected a file, memory, or servers such as nats://a:4222,b:4222,c:4222, where the stream is called"
+            " tidegauge, or as is said behind them: nats://a:4222/NAME"
+        )
+    return given
+
+
+def _private(path: str) -> str:
+    try:
+        mode = Path(path).stat().st_mode if path else 0
+    except OSError:
+        raise ValueError("expected a file that can be read") from None
+    if mode & 0o004:
+        raise ValueError("everybody may read this file: chmod 640, or less")
+    return path
+
+
 class Token(NamedTuple):
     """Who may push: a *name* for the log, the *prefix* of the series it may write, and the *secret* it brings."""
 
@@ -130,9 +167,18 @@ class Settings(BaseModel):
     dashboards: Annotated[str, AfterValidator(_folder)] = Field(
         str(ROOT / "my-dashboards"), description="folder of your own dashboard files"
     )
-    journal: str = Field(
-        str(ROOT / ".data" / "journal.sqlite"), description="file that keeps all samples; memory: none, nothing is kept"
+    journal: Annotated[str, AfterValidator(_journal)] = Field(
+        str(ROOT / ".data" / "journal.sqlite"),
+        description="file that keeps all samples; memory: none, nothing is kept;"
+        " nats://a:4222,b:4222,c:4222: NATS servers, for several hosts",
     )
+    journal_copy: str = Field(
+        str(ROOT / ".data" / "copy.sqlite"), description="file of this host's copy, where the journal is on NATS"
+    )
+    nats_credentials: Annotated[str, AfterValidator(_private)] = Field(
+        "", description="file with what NATS asks for: an NKey's seed, a user's JWT and seed, or USER:PASSWORD"
+    )
+    nats_ca: str = Field("", description="PEM file of who has signed the NATS servers' certificates")
     push_token: Annotated[str, AfterValidator(_tokens)] = Field(
         "",
         repr=False,
@@ -155,6 +201,16 @@ class Settings(BaseModel):
     status_port: int | None = Field(None, ge=1, le=65_535, description="port of mod_status on 127.0.0.1; port + 1")
     root: str = Field(str(ROOT), description="folder with wsgi.py; set by the start script")
     venv: str = Field("", description="virtual environment; set by the start script")
+
+    @cached_property
+    def servers(self) -> Servers | None:
+        """The NATS servers of ``journal``, None where it is a file."""
+        return parse_servers(self.journal)
+
+    @property
+    def file(self) -> str:
+        """The SQLite file of this host: the journal, or the copy of it."""
+        return self.journal_copy if self.servers else self.journal
 
     @cached_property
     def push_tokens(self) -> tuple[Token, ...]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic, process_time
@@ -43,7 +44,7 @@ class Rate:
 
 
 def apache_status(url: str) -> dict[str, float]:
-    """Return the numbers of mod_status's machine-readable page: ``Total Accesses``, ``BusyWorkers`` and others.
+    """Return the numbers of mod_status's machine-readable page: ``BusyWorkers`` and others.
 
     Raises:
         OSError: it cannot be reached within two seconds.
@@ -58,6 +59,26 @@ def apache_status(url: str) -> dict[str, float]:
         except ValueError:
             continue
     return numbers
+
+
+def apache_cpu_seconds() -> float:
+    """Return the processor time of the Apache that this process belongs to, in seconds: of all but this process.
+
+    Raises:
+        OSError: this system's /proc does not tell (Linux, proc(5)).
+    """
+    apache = os.getppid()
+    clock_ticks = sum(_cpu_ticks(apache))  # children that have ended included
+    for child in Path(f"/proc/{apache}/task/{apache}/children").read_text().split():
+        if int(child) != os.getpid():
+            with suppress(FileNotFoundError, ProcessLookupError):  # it ends just now
+                clock_ticks += sum(_cpu_ticks(int(child))[:2])
+    return clock_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> list[int]:
+    """Return utime, stime, cutime and cstime of a process; before them stands its name, which may be anything."""
+    return [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]]
 
 
 def request_metrics() -> Callable[[], dict[str, float | int]] | None:
@@ -93,16 +114,18 @@ own_figures: list[Callable[[], tuple[int, int, float, int]]] = []
 
 
 def absent(status_url: str) -> dict[str, str]:
-    """Return which vitals cannot be read here, and why: keys ``apache``, ``requests``, ``journal``, ``memory``."""
+    """Return which vitals cannot be read here, and why: by groups of plots in the dashboard ``server``."""
     reasons = {}
     if not status_url:
-        reasons["apache"] = "Apache's numbers need mod_status: set TIDEGAUGE_STATUS_URL to its ?auto page."
+        reasons["workers"] = "Apache's busy workers need mod_status: set TIDEGAUGE_STATUS_URL to its ?auto page."
     if mod_wsgi() is None:
         reasons["requests"] = "The daemon process's requests are counted by mod_wsgi, and this is another server."
     elif not hasattr(mod_wsgi(), "start_recording_metrics"):
         reasons["requests"] = "The daemon process's requests are counted by mod_wsgi 6, and this one is older."
     if not own_figures:
         reasons["journal"] = "The journal's figures are those of a server, and none is open."
+    if mod_wsgi() is None or not STATM.exists():
+        reasons["apache"] = "Apache's processor time is read from Linux's /proc by a process that is Apache's own."
     if not STATM.exists():
         reasons["memory"] = "The resident memory is read from Linux's /proc, which is not here."
     return reasons

@@ -12,7 +12,7 @@ STATUS_URL = load_settings().status_url
 ABSENT = vitals.absent(STATUS_URL)
 EVERY_S = 2
 
-cpu_rate, access_rate = vitals.Rate(), vitals.Rate()
+cpu_rate, apache_cpu_rate = vitals.Rate(), vitals.Rate()
 request_metrics = vitals.request_metrics()
 
 
@@ -30,11 +30,16 @@ if "memory" not in ABSENT:
 
 if "apache" not in ABSENT:
 
-    @sampler("apache.requests", "apache.busy_workers", every_s=EVERY_S)
+    @sampler("apache.cpu", every_s=EVERY_S)
     def apache():
-        status = vitals.apache_status(STATUS_URL)
-        yield "apache.requests", access_rate(status["Total Accesses"])
-        yield "apache.busy_workers", status["BusyWorkers"]
+        return apache_cpu_rate(vitals.apache_cpu_seconds())
+
+
+if "workers" not in ABSENT:
+
+    @sampler("apache.busy_workers", every_s=EVERY_S)
+    def workers():
+        return vitals.apache_status(STATUS_URL)["BusyWorkers"]
 
 
 if request_metrics:
@@ -63,7 +68,8 @@ if "journal" not in ABSENT:
 
 
 PLOTS = {
-    "apache": [("apache.requests", "Apache: requests a second"), ("apache.busy_workers", "Apache: busy workers")],
+    "apache": [("apache.cpu", "Apache: CPU, share of one core")],
+    "workers": [("apache.busy_workers", "Apache: busy workers")],
     "requests": [
         ("daemon.requests", "Daemon process: requests a second"),
         ("daemon.busy_threads", "Daemon process: busy request threads"),
@@ -77,7 +83,7 @@ PLOTS = {
     "cpu": [("process.cpu", "Python: CPU, share of one core")],
     "memory": [("process.memory", "Python: resident memory")],
 }
-FORMATS = {"process.cpu": "0.0%", "process.memory": "0 b", "journal.size": "0.0 b"}
+FORMATS = {"apache.cpu": "0.0%", "process.cpu": "0.0%", "process.memory": "0 b", "journal.size": "0.0 b"}
 
 
 @dashboard(title="This server", description=" ".join(["Apache and the daemon process, live.", *ABSENT.values()]))

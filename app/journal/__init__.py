@@ -4,7 +4,7 @@
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,11 +22,14 @@ class Follower(Protocol):
     def admit(self, batches: Sequence[Sequence[Reading]]) -> list[list[Stamped]]:
         """Return what of each batch is new, stamped, before all of them are kept together."""
 
-    def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
-        """Take what was committed, and the sequence number of the first; they rise by one."""
+    def deliver(self, batches: Sequence[tuple[int, Sequence[Stamped]]]) -> None:
+        """Take what was committed: batches, each with the sequence number of its first sample; they rise by one."""
 
     def forget(self, names: Sequence[str]) -> None:
         """Take notice that series were deleted."""
+
+    def declare(self, names: Iterable[str]) -> Sequence[str]:
+        """Make room for series, in order, while the cap allows; return the names refused."""
 
 
 class Newest(NamedTuple):
@@ -67,6 +70,10 @@ class Journal(Protocol):
         """Why nothing can be kept now, "" while it can."""
 
     @property
+    def behind(self) -> str:
+        """What others show and this process does not yet, "" if nothing."""
+
+    @property
     def losses(self) -> Sequence[str]:
         """What was found missing or damaged, a sentence each."""
 
@@ -88,6 +95,9 @@ class Journal(Protocol):
         Raises:
             JournalUnusable: it cannot be made ready; it may be tried again.
         """
+
+    def lead(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        """Call *begin* when this process is the one that samples, perhaps at once, and *end* when another may be."""
 
     def close(self) -> None:
         """End well; nothing is lost by not calling this."""

@@ -102,7 +102,7 @@ def outside(seq: Int, ranges: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
 def damaged(
     seq: Int, series: Int, time: Int, value: Float, batches: Sequence[tuple[int, int, int]]
 ) -> list[tuple[int, int]]:
-    """Return the batches, as (first_seq, last_seq), whose samples are not those that were written.
+    """Return the batches, as (first_seq, last_seq), whose samples are not those that were written; and samples of none.
 
     Args:
         seq, series, time, value: the samples found, in the order of ``seq``.
@@ -111,12 +111,20 @@ def damaged(
     if not batches:
         return []
     first, last, expected = np.array(batches, dtype=np.int64).T
+    lost: list[tuple[int, int]] = []
+    if len(seq) > (last - first + 1).sum():  # of some the batch is lost: they are no part of the next one
+        batch = np.minimum(np.searchsorted(last, seq), len(last) - 1)
+        of_none = (seq < first[batch]) | (seq > last[batch])
+        for number in {*batch[of_none].tolist()}:
+            part = seq[of_none & (batch == number)]
+            lost.append((int(part[0]), int(part[-1])))
+        seq, series, time, value = (column[~of_none] for column in (seq, series, time, value))
     ends = np.searchsorted(seq, last, side="right")
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
     wrong = checksums(seq, series, time, value, ends) != expected
     # Also a sample more or less.
     wrong |= ends - starts != last - first + 1
-    return [(int(first[i]), int(last[i])) for i in np.flatnonzero(wrong)]
+    return sorted([*lost, *((int(first[i]), int(last[i])) for i in np.flatnonzero(wrong))])
 
 
 def joined(columns: Columns, backwards: Columns) -> Columns:

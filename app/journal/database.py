@@ -1,5 +1,6 @@
 """The SQLite file: how it is opened, written in few steps, and read."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -20,12 +21,22 @@ PRAGMAS = (
 
 
 def connect(path: Path) -> apsw.Connection:
-    """Open *path* to write, made and brought to the newest version where needed; for one thread alone."""
+    """Open *path* to write, made and brought to the newest version where needed; for one thread alone.
+
+    Raises:
+        apsw.NotADBError, apsw.CorruptError: the file is damaged, or none of ours.
+        apsw.Error: it cannot be opened now, or comes from a newer release.
+    """
     db = apsw.Connection(str(path), statementcachesize=300)
     db.set_busy_timeout(2_000)
-    for pragma in PRAGMAS:
-        db.execute(f"PRAGMA {pragma}")
-    migrate(db)
+    try:
+        for pragma in PRAGMAS:
+            db.execute(f"PRAGMA {pragma}")
+        migrate(db)
+    except apsw.SQLError as error:  # how SQLite calls some of what a spoilt header says: "unsupported file format"
+        raise apsw.CorruptError(str(error)) from error
+    if db.readonly("main") and os.access(path, os.W_OK):
+        raise apsw.CorruptError("its header forbids to write to it")
     return db
 
 

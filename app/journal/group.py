@@ -14,7 +14,8 @@ QUEUED_SAMPLES = 500_000  # waiting; further ones are refused
 WAIT_S = 20.0  # for a commit, before the disk is called stuck
 
 
-def _locked() -> Lock:
+def locked() -> Lock:
+    """Return a lock that is held: who acquires it waits for its release. It is a third of an Event's work."""
     lock = Lock()
     lock.acquire()
     return lock
@@ -25,7 +26,6 @@ class Waiting:
     """A batch on its way, or a *task* of another kind that the writing thread shall do between two groups.
 
     ``last`` is the batch's last sequence number once it is kept, ``error`` why it was not; ``done`` is released then.
-    (A lock is a third of an Event's work, and every push waits for one.)
     """
 
     batch: Sequence[Reading] = ()
@@ -33,7 +33,7 @@ class Waiting:
     task: Callable[[], None] | None = None
     last: int = 0
     error: JournalUnwritable | None = None
-    done: Lock = field(default_factory=_locked)
+    done: Lock = field(default_factory=locked)
 
 
 class GroupCommit:

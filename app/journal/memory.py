@@ -1,7 +1,7 @@
 """The journal in memory: a new process is a new epoch."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from app.counter import Counter
@@ -15,7 +15,7 @@ class MemoryJournal:
     before a smaller one. Delivery only copies into the windows.
     """
 
-    problem = ""
+    problem = behind = ""
     losses: Sequence[str] = ()
     counted = 0
     commits = 0
@@ -31,6 +31,10 @@ class MemoryJournal:
         """Return nothing; see Journal."""
         return ()
 
+    def lead(self, begin: Callable[[], None], end: Callable[[], None]) -> None:  # noqa: ARG002
+        """Begin at once: there is no other; see Journal."""
+        begin()
+
     def close(self) -> None:
         """Do nothing; see Journal."""
 
@@ -39,7 +43,7 @@ class MemoryJournal:
         with self._order:
             [stamped] = self._follower.admit([batch])
             last = self._counter.add(len(stamped))
-            self._follower.deliver(last - len(stamped) + 1, stamped)
+            self._follower.deliver([(last - len(stamped) + 1, stamped)])
             return last
 
     def forget(self, names: Sequence[str]) -> None:

@@ -1,7 +1,9 @@
 """What can still be read of a damaged file, into a new one."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -65,12 +67,9 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
     with transaction(db):
         for rows in _readable(source, "journal", 1, 1):
             db.executemany("UPDATE journal SET horizon = ?", [(horizon,) for _, _, horizon in rows])
-        for table in ("series", "damage"):  # and not the units: agents name them again
-            for rows in _readable(source, table, 1, ceiling):
-                insert(db, table, rows, otherwise="IGNORE")
-        with suppress(apsw.CorruptError, UnicodeDecodeError):  # the names are in their index, too
-            names = source.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''")
-            db.executemany("INSERT OR IGNORE INTO series VALUES (?, ?)", names)
+        insert(db, "series", _names(source, ceiling), otherwise="IGNORE")  # and not the units: agents name them again
+        for rows in _readable(source, "damage", 1, ceiling):
+            insert(db, "damage", rows, otherwise="IGNORE")
     for end in range(ceiling, 0, -SLICE):
         if monotonic() > deadline:
             return end
@@ -79,6 +78,19 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
                 for rows in _readable(source, table, end - SLICE + 1, end):
                     insert(db, table, rows, otherwise="IGNORE")
     return 0
+
+
+def _names(db: apsw.Connection, ceiling: int) -> list[tuple[object, ...]]:
+    """Return the series, by id and name, that the table and its index by name do not say otherwise of each other."""
+    said = {row for rows in _readable(db, "series", 1, ceiling) for row in rows}
+    with suppress(apsw.CorruptError, UnicodeDecodeError):
+        said.update(db.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''"))
+    times = Counter(chain.from_iterable(said))
+    return [
+        (number, name)
+        for number, name in said
+        if times[number] == 1 and (name is None or (isinstance(name, str) and times[name] == 1))
+    ]
 
 
 def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterator[list[tuple[object, ...]]]:
@@ -98,8 +110,9 @@ def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterato
         yield [row[1:] for row in rows]
         if is_whole and len(rows) in {0, last - first + 1}:
             return
-        if rows and not is_whole:
-            first, last = (rows[-1][0] + 1, last) if order == "ASC" else (first, rows[-1][0] - 1)
+        if rows and not is_whole:  # never wider: a spoilt page may have any number
+            end = rows[-1][0]
+            first, last = (max(first, end + 1), last) if order == "ASC" else (first, min(last, end - 1))
     # Where the numbers are few, as those of series, the ends are all: halves of a billion numbers would take for ever.
     if not is_whole and PAGE_ROWS <= last - first < SLICE:
         middle = (first + last) // 2

@@ -68,15 +68,25 @@ STEPS = (
 )
 
 
+LAST = 100  # no release has a version above it: such a number is damage
+
+
+class FromNewerRelease(apsw.Error):
+    """The file has a version that this release does not know."""
+
+
 def migrate(db: apsw.Connection) -> None:
     """Bring the tables to the newest version, in one transaction a step.
 
     Raises:
-        apsw.Error: the file is none of ours, or comes from a newer release.
+        FromNewerRelease: nothing was changed.
+        apsw.Error: the file is none of ours.
     """
     version = db.pragma("user_version")
+    if version > LAST:
+        raise apsw.CorruptError(f"its version is {version}")
     if version > len(STEPS):
-        raise apsw.SQLError(f"the file has version {version}, this release knows versions up to {len(STEPS)}")
+        raise FromNewerRelease(f"the file has version {version}, this release knows versions up to {len(STEPS)}")
     for number, step in enumerate(STEPS[version:], version + 1):
         with db:
             db.execute(step)

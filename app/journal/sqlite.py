@@ -4,7 +4,7 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import chain, islice
@@ -56,6 +56,9 @@ class SqliteJournal:
         retention: what is kept.
     """
 
+    synchronous = "FULL"  # see Writer
+    behind = ""
+
     def __init__(self, path: Path, retention: Retention | None = None) -> None:
         self.path = path
         self.retention = retention or Retention()
@@ -63,7 +66,7 @@ class SqliteJournal:
         self.losses: list[str] = []
         self.checked = 0  # of what was not read at start, every sample up to this seq has been
         self._mark = Mark(path.with_name(f"{path.name}-mark"))
-        self._writer = Writer(path, self._mark)
+        self._writer = Writer(path, self._mark, self.synchronous)
         self._group = GroupCommit(self._writer.write, self._idle, IDLE_S)
         self._lock_file: IO[str] | None = None
         self._is_new_life = False  # samples were lost, so this needs another epoch
@@ -75,6 +78,10 @@ class SqliteJournal:
     def follow(self, follower: Follower) -> None:
         """See Journal."""
         self._writer.follower = follower
+
+    def lead(self, begin: Callable[[], None], end: Callable[[], None]) -> None:  # noqa: ARG002
+        """Begin at once: no other process has the file. See Journal."""
+        begin()
 
     # ---- its life ----
 
@@ -209,7 +216,8 @@ class SqliteJournal:
         for one in found:
             if one not in self._damaged:
                 row = (*one, now_ms())
-                self._writer.connection().execute("INSERT INTO damage (first_seq, last_seq, at) VALUES (?, ?, ?)", row)
+                query = "INSERT OR REPLACE INTO damage (first_seq, last_seq, at) VALUES (?, ?, ?)"
+                self._writer.connection().execute(query, row)
                 self._damaged = sorted([*self._damaged, one])
                 self._lose(_damage_sentence(*one))
 

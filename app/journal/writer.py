@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 import numpy as np
@@ -30,17 +31,30 @@ SampleRow = tuple[int, int, int, float | None]
 log = logging.getLogger(__name__)
 
 
+class Numbered(NamedTuple):
+    """A batch and the sequence number of its first sample; they rise by one.
+
+    ``push`` is a hash of its request; ``at`` when it arrived, ms since the Unix epoch, 0: now.
+    """
+
+    first: int
+    samples: Sequence[Stamped]
+    push: bytes | None = None
+    at: int = 0
+
+
 class Writer:
     """Writes the file; used by one thread at a time.
 
     Args:
         path: the file.
         mark: reserves the numbers, and is told the newest.
+        synchronous: SQLite's setting; FULL: a commit is there after a power cut, NORMAL: all but the newest are.
     """
 
     follower: Follower
 
-    def __init__(self, path: Path, mark: Mark) -> None:
+    def __init__(self, path: Path, mark: Mark, synchronous: str) -> None:
         self.problem = ""
         self.samples = 0  # kept now
         self.horizon = 0  # the newest seq that is no longer kept
@@ -51,6 +65,7 @@ class Writer:
         self.commit_s = 0.0  # all commits together
         self._path = path
         self._mark = mark
+        self._synchronous = synchronous
         self._clock = AgeClock(mark)
         self._db: apsw.Connection | None = None
         self._pushes: OrderedDict[bytes, int] = OrderedDict()
@@ -59,6 +74,7 @@ class Writer:
         """Return the connection; made anew where an error has ended the one before."""
         if self._db is None:
             self._db = connect(self._path)
+            self._db.pragma("synchronous", self._synchronous)
         return self._db
 
     def disconnect(self) -> None:
@@ -97,6 +113,21 @@ class Writer:
                 log.warning("The journal is written again")
             self.problem = ""
 
+    def keep(self, batches: Sequence[Numbered]) -> None:
+        """Keep batches that have their numbers, above all that are kept.
+
+        Raises:
+            JournalUnwritable: nothing was kept.
+        """
+        try:
+            self._resume()
+            # What failed after its commit may come again.
+            self._store([batch for batch in batches if batch.first > self.last_seq])
+        except Exception as error:
+            self._fail(error)
+            raise JournalUnwritable(self.problem) from error
+        self.problem = ""
+
     def _fail(self, error: Exception) -> None:
         if not self.problem:
             log.exception("The journal cannot be written; it goes on trying")
@@ -119,9 +150,9 @@ class Writer:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._mark.note(newest=newest)
         names = {number: name for name, number in self.ids.items()}
-        query = "SELECT series, time, value FROM sample WHERE seq > ? ORDER BY seq"
-        samples = [(names[number], time, value) for number, time, value in db.execute(query, (self.last_seq,))]
-        self.follower.deliver(self.last_seq + 1, samples)
+        query = "SELECT seq, series, time, value FROM sample WHERE seq > ? ORDER BY seq"
+        rows = db.execute(query, (self.last_seq,))
+        self.follower.deliver([(seq, [(names[number], time, value)]) for seq, number, time, value in rows])
         self.last_seq = newest
 
     def _commit(self, group: Sequence[Waiting]) -> None:
@@ -129,33 +160,40 @@ class Writer:
         self._resume()
         fresh = self._without_repeats(group)
         batches = self.follower.admit([one.batch for one in fresh])
-        samples = list(chain.from_iterable(batches))
-        new_ids = self._new_ids(samples)
-        first, last = self.last_seq + 1, self.last_seq + len(samples)
-        self._mark.reserve(last)
-        rows, sums = _rows(first, samples, self.ids | new_ids if new_ids else self.ids, batches)
-        now = self._clock.now_ms()
-        records, end = [], self.last_seq
-        for one, batch, total in zip(fresh, batches, sums, strict=True):
+        self._mark.reserve(self.last_seq + sum(map(len, batches)))
+        numbered, end = [], self.last_seq
+        for one, batch in zip(fresh, batches, strict=True):
             if batch:
-                records.append((end + len(batch), end + 1, now, total, one.push))
-                end += len(batch)
+                numbered.append(Numbered(end + 1, batch, one.push))
+            end += len(batch)
             one.last = end
+        self._store(numbered)
+        self._remember(group, fresh)
+        self.commits += 1
+        self.commit_s += time.monotonic() - started
+
+    def _store(self, batches: Sequence[Numbered]) -> None:
+        """Write *batches* in one transaction, and deliver them."""
+        new_ids = self._new_ids(chain.from_iterable(batch.samples for batch in batches))
+        rows, sums = _rows(batches, self.ids | new_ids if new_ids else self.ids)
+        now = self._clock.now_ms()
+        records = [
+            (one.first + len(one.samples) - 1, one.first, one.at or now, total, one.push)
+            for one, total in zip(batches, sums, strict=True)
+        ]
         db = self.connection()
         with transaction(db):
             insert(db, "series", [(number, name) for name, number in new_ids.items()])
             insert(db, "sample", rows)
             insert(db, "batch", records)
-            db.execute("UPDATE journal SET samples = samples + ?", (len(samples),))
+            db.execute("UPDATE journal SET samples = samples + ?", (len(rows),))
         self.ids |= new_ids
-        self.last_seq = last
-        self.samples += len(samples)
-        if samples:  # after a crash, the numbers below were left out: they are not in the file
-            self._mark.note(newest=last)
-        self._remember(group, fresh)
-        self.follower.deliver(first, samples)
-        self.commits += 1
-        self.commit_s += time.monotonic() - started
+        self.samples += len(rows)
+        if rows:  # after a crash, the numbers below were left out: they are not in the file
+            self.last_seq = rows[-1][0]
+        self.follower.deliver([(batch.first, batch.samples) for batch in batches])
+        if rows:
+            self._mark.note(newest=self.last_seq)
 
     def _without_repeats(self, group: Sequence[Waiting]) -> list[Waiting]:
         fresh: dict[bytes | int, Waiting] = {}
@@ -172,7 +210,7 @@ class Writer:
         while len(self._pushes) > PUSHES:
             self._pushes.popitem(last=False)
 
-    def _new_ids(self, samples: Sequence[Stamped]) -> dict[str, int]:
+    def _new_ids(self, samples: Iterable[Stamped]) -> dict[str, int]:
         names = dict.fromkeys(name for name, _, _ in samples if name not in self.ids)
         if not names:
             return {}
@@ -215,6 +253,12 @@ class Writer:
             self._fail(error)
             raise JournalUnwritable(self.problem) from error
 
+    def leave_out(self, to: int) -> None:
+        """Note that nothing up to the number *to* can be had any more; raises JournalUnwritable."""
+        with self._change() as db:
+            db.execute("UPDATE journal SET horizon = max(horizon, ?)", (to,))
+        self.horizon = max(self.horizon, to)
+
     def trim(self, retention: Retention) -> None:
         """Remove some of what is past *retention*."""
         removed, to = trim(self.connection(), retention, self.samples, self._clock.now_ms())
@@ -222,13 +266,15 @@ class Writer:
         self.horizon = max(self.horizon, to)
 
 
-def _rows(
-    first: int, samples: Sequence[Stamped], ids: dict[str, int], batches: Sequence[Sequence[Stamped]]
-) -> tuple[list[SampleRow], list[int]]:
+def _rows(batches: Sequence[Numbered], ids: Mapping[str, int]) -> tuple[list[SampleRow], list[int]]:
     """Return the rows to insert, and a checksum for each batch."""
-    rows = [(seq, ids[name], time, value) for seq, (name, time, value) in enumerate(samples, first)]
+    rows = [
+        (seq, ids[name], time, value)
+        for batch in batches
+        for seq, (name, time, value) in enumerate(batch.samples, batch.first)
+    ]
     if len(rows) <= FEW:
         left = iter(rows)
-        return rows, [checksum(islice(left, len(batch))) for batch in batches]
-    ends = np.cumsum([len(batch) for batch in batches], dtype=np.int64)
+        return rows, [checksum(islice(left, len(batch.samples))) for batch in batches]
+    ends = np.cumsum([len(batch.samples) for batch in batches], dtype=np.int64)
     return rows, checksums(*as_columns((s, i, t, inf if v is None else v) for s, i, t, v in rows), ends).tolist()

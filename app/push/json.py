@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 from app.clock import parse_ms
 from app.errors import BadPush, BadSample
-from app.hub import check_name, check_value
 from app.journal import Reading
 from app.push import Push, check_time, decode
+from app.series import check_name, check_value
 
 KEYS = {"name", "value", "time"}
 CURE = 'Send {"name": "room.temperature", "value": 21.5}, an array of them, or one a line.'

@@ -11,9 +11,9 @@ from functools import lru_cache
 from line_protocol_parser import LineFormatError, parse_line
 
 from app.errors import BadPush, BadSample
-from app.hub import check_name
 from app.journal import Reading
 from app.push import Push, check_time, decode, encode, series_name, time_span
+from app.series import check_name
 
 # Units of the time: ms in one of them, as a fraction.
 PRECISIONS = {

@@ -19,9 +19,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags, Metric
 
 from app.errors import BadPush, BadSample
-from app.hub import check_name, check_value
 from app.journal import Reading
 from app.push import check_time, series_name
+from app.series import check_name, check_value
 
 RESOURCE = {"service.name", "service.instance.id", "host.name"}
 MAX_UNIT = 30  # characters

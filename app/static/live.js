@@ -27,7 +27,7 @@
         // the new columns by series.
         take(tail) {
             if (tail.epoch !== this.epoch || this.cursor < tail.from) return "window";
-            if (tail.to < this.cursor) return "old";
+            if (this.isOld(tail)) return "old";
             const fresh = new Map();
             for (const {name, unit, seq, t, v} of tail.series) {
                 this.#know(name, unit);
@@ -46,6 +46,11 @@
         #know(name, unit) {
             this.names.add(name);
             if (unit) this.units.set(name, unit);
+        }
+
+        // Whether a tail or a window shows less than the reader has: an older copy, or one of a host that is behind.
+        isOld({epoch, to}) {
+            return epoch === this.epoch && to < this.cursor;
         }
 
         // Take a window, or a history: the columns of every series by key, which replace what the sources have.
@@ -170,7 +175,9 @@
                 const history = this.#history;
                 const window = await this.#load();
                 if (window.epoch !== tail.epoch) return; // written after it: the next poll has both
-                if (this.paused || this.#history !== history) return this.forget();
+                // Older than what the page has, and not made up for by the tail: of a host that is behind.
+                const isBehind = this.reader.isOld(window) && (window.to < tail.from || this.reader.isOld(tail));
+                if (this.paused || this.#history !== history || isBehind) return this.forget();
                 this.#replace(window);
                 if (this.reader.cursor >= tail.from) await this.#follow(tail); // what came after that window
                 return;

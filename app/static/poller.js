@@ -5,6 +5,7 @@
     const BACKOFF_MS = [100, 10_000]; // first and longest wait after a failed poll
     const STALE_MS = 15_000;
     const OFFLINE_AFTER = 3; // failed polls in a row
+    const RELOAD_AGAIN_MS = 600_000;
 
     // An answer that says why there is no file; its message is the state.
     class Refusal extends Error {}
@@ -145,11 +146,13 @@
         }
     }
 
-    // The server has another build than this page: load it anew, once a build, and not all pages at once.
+    // The server has another build than this page: load it anew, and not all pages at once. Once a build in a while: of
+    // several hosts behind one address some may have it already, and others not yet.
     function reload(build) {
         try {
-            if (sessionStorage.getItem("tidegauge-build") === build) return;
-            sessionStorage.setItem("tidegauge-build", build);
+            const seen = JSON.parse(sessionStorage.getItem("tidegauge-builds")) || {};
+            if (Date.now() - seen[build] < RELOAD_AGAIN_MS) return;
+            sessionStorage.setItem("tidegauge-builds", JSON.stringify({...seen, [build]: Date.now()}));
         } catch {
             return; // storage is refused, as in some frames: it would load anew for ever
         }

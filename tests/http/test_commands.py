@@ -119,3 +119,12 @@ def test_a_journal_is_checked_and_backed_up_while_the_server_runs_and_restored_w
     assert runner.invoke(args=["journal", "restore", str(copy)]).exit_code == 0
     exported = runner.invoke(args=["series", "export", "a"]).output
     assert exported == f"name,time,value\na,{START},1.5\n"
+
+
+@pytest.mark.parametrize(
+    "given", [("a.sqlite", "b.sqlite"), ("nats://a:4222", "nats://b:4222")], ids=["two files", "two clusters"]
+)
+def test_a_journal_is_copied_between_a_file_and_servers_alone(app: Flask, given: tuple[str, str]) -> None:
+    ended = app.test_cli_runner().invoke(args=["journal", "copy", *given])
+    assert ended.exit_code == 2
+    assert "Give a file and NATS servers" in ended.output

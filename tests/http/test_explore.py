@@ -84,6 +84,7 @@ def test_a_gap_is_null_in_history(client: FlaskClient, house: House) -> None:
         ("series=a&from=5", 400, "from, to"),
         ("series=a&from=soon&to=5", 400, "from"),
         ("series=a&span_s=0", 400, "span_s"),
+        ("series=a&span_s=67019770825551432", 400, "span_s"),
         ("series=a&since=x", 400, "cursor"),
         ("&".join(f"series=s{n}" for n in range(101)), 400, "101 series"),
         ("dashboard=nobody", 404, "nobody"),
@@ -95,6 +96,10 @@ def test_what_cannot_be_asked_for_is_refused_with_its_name(
     answer = untouched.get(f"/api/feed?{query}")
     assert answer.status_code == status
     assert what in answer.json["detail"]  # type: ignore[index]
+
+
+def test_a_span_may_be_longer_than_time_is(filled: FlaskClient) -> None:
+    assert names(ask(filled, f"series=net{{if=*}}&span_s={2**53 - 1}")) == ["net{if=a}", "net{if=b}"]
 
 
 def test_a_large_answer_is_compressed_for_who_takes_it(filled: FlaskClient) -> None:

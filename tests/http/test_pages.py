@@ -100,11 +100,15 @@ def test_the_tutorials_dashboard_has_one_address(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "/dashboard/")
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/server"])
-def test_no_redirect_repeats_the_host(client: FlaskClient, path: str) -> None:
+@pytest.mark.parametrize(("path", "leads_to"), [("/dashboard", "/dashboard/"), ("/dashboard/server", "server/")])
+def test_no_redirect_repeats_the_host(client: FlaskClient, path: str, leads_to: str) -> None:
     answer = client.get(path, headers={"Host": "attacker"})
-    assert (answer.status_code, answer.headers["Location"]) == (308, f"{path}/")
+    assert (answer.status_code, answer.headers["Location"]) == (308, leads_to)
     assert "attacker" not in answer.text
+
+
+def test_no_redirect_leads_to_a_dashboard_that_is_not_there(client: FlaskClient) -> None:
+    assert client.get("/dashboard/nothing").status_code == 404
 
 
 def test_the_prefix_without_its_slash_leads_to_the_front_page(client: FlaskClient) -> None:

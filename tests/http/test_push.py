@@ -18,6 +18,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from served import ROOM_TOKEN, TOKEN
 from werkzeug.test import TestResponse
 
+from app.house import House
+
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 NOW_MS = time.time_ns() // 1_000_000
 
@@ -421,3 +423,13 @@ def test_a_cursor_of_another_epoch_is_gone(client: FlaskClient) -> None:
     push(client, {"name": "a", "value": 1})
     assert client.get("/api/series?name=a&since=1&epoch=other").status_code == 410
     assert client.get("/api/series?name=a&since=999999999").status_code == 410
+
+
+def test_a_reader_whom_another_host_has_told_more_waits_for_this_one(client: FlaskClient, house: House) -> None:
+    house.hub.append([("a", 1, 1.0)])
+    ahead = house.hub.newest + 4096
+    answer = client.get(f"/api/series?name=a&since={ahead}&epoch={house.hub.epoch}")
+    assert answer.status_code == 200
+    assert answer.get_json()["seq"] == []
+    assert f"since={ahead}" in answer.headers["Link"]
+    assert client.get(f"/api/series?name=a&since={ahead}").status_code == 410  # of whatever epoch

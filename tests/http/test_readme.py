@@ -16,7 +16,7 @@ def test_the_table_of_settings_is_the_list_of_settings() -> None:
 def test_the_defaults_in_the_table_are_the_defaults() -> None:
     rows = dict(re.findall(r"^\| `TIDEGAUGE_(\w+)` \| `([^`]+)` \|", README, re.MULTILINE))
     defaults = Settings().model_dump()
-    for name in ("RUN", "DASHBOARDS", "JOURNAL"):
+    for name in ("RUN", "DASHBOARDS", "JOURNAL", "JOURNAL_COPY"):
         assert defaults[name.lower()].endswith(f"/{rows.pop(name)}")
     assert rows == {name: str(defaults[name.lower()]) for name in rows}
     assert len(rows) == 9

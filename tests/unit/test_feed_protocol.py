@@ -1,7 +1,7 @@
 """Any interleaving of writes, restarts, bursts and sleeping readers: no hole, no repeat, nothing out of order."""
 
-from feed_protocol import ModelReader, Step, play, steps
-from hypothesis import HealthCheck, given, settings
+from feed_protocol import BEHIND, ModelReader, Step, play, steps
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 between = st.lists(st.integers(-1, 1), max_size=30)
@@ -9,6 +9,7 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slow
+@example(BEHIND, [], 1000)
 @given(steps(late=False), between, st.sampled_from([10, 50, 1000]))
 def test_a_reader_has_exactly_what_the_window_has_when_samples_come_in_order(
     steps: list[Step], between: list[int], window: int

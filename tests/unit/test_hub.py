@@ -69,9 +69,9 @@ def test_a_new_journal_is_a_new_epoch() -> None:
 class YieldingHub(Hub):
     """Lets other threads run between numbering and delivery."""
 
-    def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
+    def deliver(self, batches: Sequence[tuple[int, Sequence[Stamped]]]) -> None:
         sleep(0.001)
-        super().deliver(first, samples)
+        super().deliver(batches)
 
 
 def test_no_reader_ever_sees_a_number_before_a_smaller_one() -> None:

@@ -189,10 +189,10 @@ def test_a_second_writer_is_refused_with_the_first_ones_process_id(path: Path) -
 
 def test_a_reader_is_shown_nothing_that_others_cannot_see_yet(path: Path) -> None:
     class Early(Hub):
-        def deliver(self, first: int, samples: Sequence[Stamped]) -> None:
-            if first > 1:
+        def deliver(self, batches: Sequence[tuple[int, Sequence[Stamped]]]) -> None:
+            if self.newest:
                 seen.extend(row[0] for row in self.read("a", 1))
-            super().deliver(first, samples)
+            super().deliver(batches)
 
     seen: list[int] = []
     hub = Early(SqliteJournal(path), window=10, max_series=10)

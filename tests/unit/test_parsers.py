@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, line_bodies, spoilt
 
 from app.errors import BadPush, BadSample
-from app.hub import Hub, check_name
+from app.hub import Hub
 from app.journal import Reading
 from app.journal.memory import MemoryJournal
 from app.push import line_protocol, series_name
+from app.series import check_name
 
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 forms = pytest.mark.parametrize("form", FORMATS)

@@ -118,6 +118,7 @@ def test_an_overdue_call_leaves_a_gap_before_its_value_and_its_missed_periods_ar
     assert on_the_grid == [0, 1, 4, 5]
 
 
+@pytest.mark.quiet
 def test_calls_do_not_drift(eventually: Eventually) -> None:
     calls: list[float] = []
     work = Event()

@@ -1,0 +1,56 @@
+"""A real cluster of three NATS servers, and hosts of this process that share a stream of it."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import nats_servers
+import pytest
+from nats_servers import Servers
+
+from app.hub import Hub
+from app.journal.jetstream.engine import Access
+from app.journal.jetstream.journal import JetStreamJournal
+from app.journal.retention import Retention
+
+Join = Callable[..., Hub]
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do *work* in a thread of its own: this one may have the loop of another test's browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with nats_servers.running(3) as found:
+        yield found
+
+
+@pytest.fixture
+def stream() -> str:
+    """The name of a stream of this test's own."""
+    return f"test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def join(servers: Servers, stream: str, tmp_path: Path) -> Iterator[Join]:
+    """Open another host; the same *name* is the same host again."""
+    hubs: list[Hub] = []
+
+    def opened(name: str = "", **limits: int) -> Hub:
+        access = Access(servers.urls)
+        path = tmp_path / (name or f"host{len(hubs)}") / "copy.sqlite"
+        hub = Hub(JetStreamJournal(access, stream, path, Retention()), **{"window": 1000, "max_series": 1000, **limits})
+        hubs.append(hub)
+        hub.open()
+        return hub
+
+    yield opened
+    for hub in hubs:
+        hub.journal.close()

@@ -1,0 +1,100 @@
+"""How hosts and devices are let in: by passwords, keys and certificates; and by MQTT."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from tempfile import mkdtemp
+
+import certificate
+import nats_servers
+import pytest
+from nats_servers import Servers
+
+from app.errors import JournalUnusable, SettingsRefused
+from app.hub import Hub
+from app.journal.jetstream.engine import Access
+from app.journal.jetstream.journal import JetStreamJournal
+from app.journal.retention import Retention
+from app.settings import load_settings
+
+# Made for these tests by `nk -gen user`'s own library.
+SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
+PUBLIC = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
+
+
+@contextmanager
+def joined(servers: Servers, folder: Path, credentials: str = "", ca: str = "", scheme: str = "nats") -> Iterator[Hub]:
+    """Open a host that was never here before."""
+    folder = Path(mkdtemp(dir=folder))
+    file = folder / "credentials"
+    file.write_text(credentials)
+    file.chmod(0o600)
+    urls = tuple(url.replace("nats:", f"{scheme}:") for url in servers.urls)
+    access = Access(urls, str(file) if credentials else "", ca)
+    hub = Hub(JetStreamJournal(access, "tidegauge", folder / "copy.sqlite", Retention()), window=10, max_series=10)
+    try:
+        hub.open()
+        yield hub
+    finally:
+        hub.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "wrong"),
+    [
+        ("authorization { user: tide, password: 'of the: tests' }", "tide:of the: tests\n", "tide:another"),
+        (f"authorization {{ users: [ {{ nkey: {PUBLIC} }} ] }}", f"{SEED}\n", "tide:another"),
+    ],
+    ids=["password", "NKey"],
+)
+def test_servers_that_ask_who_comes(
+    asked: str, shown: str, wrong: str, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    with nats_servers.running(1, more=asked) as servers:
+        for refused in (wrong, ""):
+            with pytest.raises(JournalUnusable, match="Authorization"), joined(servers, tmp_path, refused):
+                pass
+        with joined(servers, tmp_path, shown) as hub:
+            eventually(lambda: not hub.journal.problem)
+            hub.append([("a", 1, 1.0)])
+
+
+def test_servers_that_speak_tls(
+    tmp_path: Path, eventually: Callable[..., None], require: Callable[[bool, str], None]
+) -> None:
+    require(which("openssl") is not None, "needs openssl: apt-get install openssl")
+    network = nats_servers.next_network()
+    pem = certificate.make(tmp_path, f"{network}.10")
+    asked = f"tls {{ cert_file: '{pem.certificate}', key_file: '{pem.key}' }}"
+    with nats_servers.running(1, network=network, more=asked) as servers:
+        with joined(servers, tmp_path, ca=str(pem.certificate), scheme="tls") as hub:
+            eventually(lambda: not hub.journal.problem)
+            hub.append([("a", 1, 1.0)])
+        with pytest.raises(JournalUnusable, match="certificate"), joined(servers, tmp_path, scheme="tls"):
+            pass
+
+
+def test_credentials_that_everybody_may_read_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(SEED)
+    file.chmod(0o644)
+    with pytest.raises(SettingsRefused, match="everybody may read this file: chmod 640"):
+        load_settings({"TIDEGAUGE_NATS_CREDENTIALS": str(file)})
+    file.chmod(0o640)
+    load_settings({"TIDEGAUGE_NATS_CREDENTIALS": str(file)})
+
+
+def test_devices_that_speak_mqtt_push(
+    tmp_path: Path, eventually: Callable[..., None], require: Callable[[bool, str], None]
+) -> None:
+    require(which("mosquitto_pub") is not None, "needs mosquitto_pub: apt-get install mosquitto-clients")
+    with nats_servers.running(1, more="mqtt { port: 1883 }") as servers, joined(servers, tmp_path) as hub:
+        eventually(lambda: not hub.journal.problem)
+        [node] = servers.nodes
+        for quality in ("0", "1"):
+            command = ["mosquitto_pub", "-h", node.address, "-t", "tidegauge/push/room/temperature", "-q", quality]
+            subprocess.run([*command, "-m", f"21.{quality}"], check=True, timeout=10)
+        eventually(lambda: hub.newest and len(hub.read("room.temperature", 0)) == 2)
+        assert [value for _, _, value in hub.read("room.temperature", 0)] == [21.0, 21.1]

@@ -1,0 +1,89 @@
+"""Of several hosts one samples, and another when that one is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from cluster.conftest import Join
+from nats_servers import Servers
+
+from app.errors import JournalUnwritable
+from app.hub import Hub
+from app.journal.jetstream.journal import JetStreamJournal
+
+TAKEN_OVER_S = 10.0
+
+
+class Sampling:
+    """A host's samplers: when they began and ended."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.runs = False
+        self.hub = hub
+        assert isinstance(hub.journal, JetStreamJournal)
+        self.journal = hub.journal
+        hub.journal.lead(self.begin, self.end)
+
+    def begin(self) -> None:
+        self.runs = True
+
+    def end(self) -> None:
+        self.runs = False
+
+
+def test_one_host_samples_and_another_when_it_ends(join: Join, eventually: Callable[..., None]) -> None:
+    hosts = [Sampling(join()) for _ in range(3)]
+    eventually(lambda: sum(host.runs for host in hosts) == 1)
+    first = next(host for host in hosts if host.runs)
+    sleep(6)  # longer than the engine would keep it without its being renewed
+    assert [host for host in hosts if host.runs] == [first]
+    first.journal.close()
+    eventually(lambda: not first.runs and sum(host.runs for host in hosts) == 1, within_s=3)
+
+
+def test_a_host_that_is_cut_off_ends_before_another_begins(
+    join: Join, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [Sampling(join()) for _ in range(2)]
+    eventually(lambda: sum(host.runs for host in hosts) == 1)
+    first, other = sorted(hosts, key=lambda host: not host.runs)
+
+    async def refuse(server: str) -> None:
+        raise ConnectionRefusedError(server)
+
+    engine = first.journal._engine
+    monkeypatch.setattr(engine, "_connect_and_go", refuse)
+    engine.soon(engine._disconnect)
+    started = monotonic()
+    while not other.runs:
+        assert monotonic() - started < TAKEN_OVER_S
+        sleep(0.01)
+    assert not first.runs
+    eventually(lambda: "NATS is away" in first.journal.problem)
+    with pytest.raises(JournalUnwritable, match="NATS is away"):
+        first.hub.append([("a", 1, 1.0)])
+
+
+def test_a_server_of_a_developer_ends_its_samplers_at_once(
+    servers: Servers, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    settings = {"TIDEGAUGE_JOURNAL": servers.url, "TIDEGAUGE_JOURNAL_COPY": str(tmp_path / "copy.sqlite")}
+    environment = {**os.environ, **settings, "TIDEGAUGE_RUN": str(tmp_path / "run")}
+    log = tmp_path / "log"
+    with log.open("w") as written:
+        # Who runs the tests in the background may have them ignore SIGINT.
+        flask = ["env", "--default-signal=INT", sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", "0"]
+        process = subprocess.Popen(flask, env=environment, stdout=written, stderr=written)
+    try:
+        eventually(lambda: "Samplers run here" in log.read_text(), within_s=60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        process.kill()
+    assert "Samplers run here no more" in log.read_text()
+    assert "Traceback" not in log.read_text()

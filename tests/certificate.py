@@ -18,7 +18,7 @@ CipherString = ALL:@SECLEVEL=0
 
 
 class Certificate(NamedTuple):
-    """A certificate for 127.0.0.1 and its key, as PEM files."""
+    """A certificate for an address, 127.0.0.1 where it is not said, and its key, as PEM files."""
 
     certificate: Path
     key: Path
@@ -28,10 +28,10 @@ class Certificate(NamedTuple):
         return {"TIDEGAUGE_TLS_CERTIFICATE": str(self.certificate), "TIDEGAUGE_TLS_KEY": str(self.key)}
 
 
-def make(folder: Path) -> Certificate:
+def make(folder: Path, address: str = "127.0.0.1") -> Certificate:
     """Write a new one to *folder*, in the place of the one that is there; whoever may enter it can read both."""
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    names = f"subjectAltName=DNS:localhost,IP:{address}"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command += ["-subj", "/CN=live.example.org", "-addext", names, "-days", "2"]
     command += ["-keyout", str(made.key), "-out", str(made.certificate)]

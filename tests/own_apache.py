@@ -39,6 +39,12 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"neighbour " + body]
 """
+# Changes of tidegauge.conf: no daemon process, and so many of them.
+EMBEDDED = (
+    "process-group=tidegauge application-group=%{GLOBAL}",
+    "\nWSGIPythonHome ${TIDEGAUGE_VENV}\nWSGIPythonPath ${TIDEGAUGE_ROOT}",
+)
+PROCESSES = ("WSGIDaemonProcess tidegauge threads=32", "WSGIDaemonProcess tidegauge processes={} threads=32")
 MODULES = ("mpm_event", "authz_core", "alias", "allowmethods", "headers", "mime", "rewrite")
 
 

@@ -7,14 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from own_apache import Host, own_apache
+from own_apache import EMBEDDED, PROCESSES, Host, own_apache
 from served import Served
-
-EMBEDDED = (
-    "process-group=tidegauge application-group=%{GLOBAL}",
-    "\nWSGIPythonHome ${TIDEGAUGE_VENV}\nWSGIPythonPath ${TIDEGAUGE_ROOT}",
-)
-PROCESSES = ("WSGIDaemonProcess tidegauge threads=32", "WSGIDaemonProcess tidegauge processes={} threads=32")
 
 
 def debians_mod_wsgi(folder: Path) -> Path:

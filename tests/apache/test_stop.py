@@ -12,17 +12,19 @@ from time import sleep
 import served
 from served import Answer, Served
 
+from app.vitals import apache_status
+
 
 def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(
     server: Served, eventually: Callable[..., None]
 ) -> None:
     """The daemon process is frozen with a request in its hands until Apache has closed its door."""
-    status_page = Served(server.port + 1, {})
+    status_page = f"http://127.0.0.1:{server.port + 1}/server-status?auto"
     pid = server.daemon_pid
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as pool:
         held = pool.submit(server.ask, "/explore/?held")
-        eventually(lambda: b"/explore/?held" in status_page.ask("/server-status").body)
+        eventually(lambda: apache_status(status_page)["BusyWorkers"] > 1)  # the other one asks for this
         stop = pool.submit(server.command, "stop")
         try:
             eventually(lambda: _is_closed(server))
@@ -68,6 +70,12 @@ def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
             one.result()
     assert {answer.status for answer in polls} == {200}
     assert {answer.status for answer in answers} == {200}
+
+
+def test_a_stop_while_apache_restarts_is_not_lost(server: Served) -> None:
+    os.kill(int((server.run / "apache.pid").read_text()), signal.SIGHUP)
+    assert "stopped" in server.command("stop")
+    server.command("start")
 
 
 def test_a_port_that_is_taken_is_said_and_no_success(server: Served) -> None:

@@ -1,9 +1,6 @@
 """The journal's files are damaged while the server is stopped; then it starts. ``spoil.py`` has the ways."""
 
 import json
-import os
-import signal
-import subprocess
 import time
 from collections import Counter
 from contextlib import closing
@@ -16,11 +13,10 @@ import psutil
 from served import Served
 from torture.harness import Found, Scenario, wait_until
 from torture.load import AUTH, Client, serving
-from torture.spoil import PAGE, WAYS, Contents, Journals, Sample, Spoilt, contents, log_cut, older_copy
+from torture.sound import SERIES, Contents, Journals, Sample, contents, make, put
+from torture.spoil import PAGE, WAYS, Spoilt, log_cut, older_copy
 
 SAMPLES = 200_000
-SERIES = 100
-BATCH = 500  # samples
 UP_S = 10.0
 NAMED_S = 30.0  # until the check in the background has been through, beside other work of this machine
 
@@ -29,11 +25,13 @@ def run(rounds: int, random: Random) -> Found:
     """Damage so many copies of one journal, start on each, and look."""
     found = Found()
     with TemporaryDirectory() as name, serving() as server:
-        journals = _make(server, Path(name))
+        journals = make(server, Path(name), SAMPLES if rounds > len(WAYS) else SAMPLES // 5)
         killed = contents(journals.killed)
+        found.counted["until ready where nothing is damaged, s"] = _start(server)
+        server.command("stop")
         for number in range(rounds):
             way = WAYS[number % len(WAYS)]
-            _put(journals.killed if way is log_cut else journals.stopped, server.journal.parent)
+            put(journals.killed if way is log_cut else journals.stopped, server.journal.parent)
             spoilt = way(server.journal.parent, journals, random)
             before = _kept_files(server, journals, compare=way not in {log_cut, older_copy})
             sound = killed if way is log_cut else journals.sound
@@ -42,49 +40,6 @@ def run(rounds: int, random: Random) -> Found:
             found.count("damages")
             server.command("stop")
     return found
-
-
-def _make(server: Served, folder: Path) -> Journals:
-    """Fill a journal; keep it from the middle of that, from its end, and with more that is in the log alone."""
-    copies = Journals(folder / "stopped", folder / "killed", folder / "older", Contents())
-    _fill(server, 0, SAMPLES // 2)
-    server.command("stop")
-    _put(server.journal.parent, copies.older)
-    server.command("start")
-    _fill(server, SAMPLES // 2, SAMPLES)
-    server.command("stop")
-    _put(server.journal.parent, copies.stopped)
-    server.command("start")
-    _fill(server, SAMPLES, SAMPLES + SAMPLES // 20)
-    _kill(server)
-    _put(server.journal.parent, copies.killed)
-    return Journals(copies.stopped, copies.killed, copies.older, contents(copies.stopped))
-
-
-def _fill(server: Served, first: int, end: int) -> None:
-    now, client = time.time_ns() // 1_000_000 - end, Client(server)
-    with closing(client):
-        for at in range(first, end, BATCH):
-            lines = "\n".join(f"filled,n={n % SERIES} v={n} {now + n}" for n in range(at, at + BATCH))
-            status, answer = client.ask("/api/v2/write?precision=ms", "POST", lines.encode(), **AUTH)
-            assert status == 204, answer
-
-
-def _kill(server: Served) -> None:
-    """End Apache and its processes as the end of the machine would."""
-    apache = psutil.Process(int((server.run / "apache.pid").read_text()))
-    processes = [apache, *apache.children(recursive=True)]
-    for one in processes:
-        os.kill(one.pid, signal.SIGKILL)
-    assert not psutil.wait_procs(processes, timeout=10)[1]
-
-
-def _put(source: Path, target: Path) -> None:
-    """Make *target* a copy of *source*, owners included."""
-    target.mkdir(exist_ok=True)
-    for file in target.iterdir():
-        file.unlink()
-    subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
 
 
 def _kept_files(server: Served, journals: Journals, *, compare: bool) -> tuple[int, int, dict[int, bytes]]:
@@ -101,25 +56,24 @@ def _look(
 ) -> list[str]:
     """Start on what was damaged, and return what does not hold."""
     try:
-        server.command("start")
+        up_s = _start(server)
     except AssertionError as error:
         return [f"it does not start: {str(error)[-300:]}"]
-    apache = psutil.Process(int((server.run / "apache.pid").read_text()))
-    up_s = time.time() - apache.create_time()
     found.longest("longest until ready, s", up_s)
-    broken = [f"it was ready after {up_s:.1f} s"] if up_s > UP_S else []
+    found.expect_in_time(up_s <= UP_S, f"{spoilt.what}: it was ready after {up_s:.1f} s")
     named = wait_until(lambda: _troubles(server), NAMED_S if spoilt.surely else 0)
-    sentence = _differs(server, sound, spoilt)
+    sentence, there = _compare(server, sound, spoilt)
     deadline = time.monotonic() + NAMED_S
     while sentence and time.monotonic() < deadline:
         time.sleep(0.5)
-        sentence = _differs(server, sound, spoilt)
-    broken += [sentence] if sentence else []
-    missing = sound.samples.keys() - _read_all(server)
+        sentence, there = _compare(server, sound, spoilt)
+    broken = [sentence] if sentence else []
+    missing = sound.samples.keys() - there
     troubles = _troubles(server)
     found.count("of them named", bool(troubles))
     found.count("of them that cost nothing", not missing)
-    found.count("samples that they cost", len(missing))
+    kind = "a header, a schema or names" if len(spoilt.costs) == len(sound.samples) else "the others"
+    found.count(f"samples that {kind} cost", len(missing))
     if not troubles and (missing or spoilt.surely):
         broken.append(f"{len(missing)} samples are missing, and nothing is named")
     if spoilt.surely:
@@ -127,22 +81,27 @@ def _look(
     return broken + _deleted(server, before) + _not_taken(server)
 
 
+def _start(server: Served) -> float:
+    """Start, and return how many seconds after Apache's beginning it is ready."""
+    server.command("start")
+    return time.time() - psutil.Process(int((server.run / "apache.pid").read_text())).create_time()
+
+
 def _troubles(server: Served) -> list[str]:
     return [one for one in server.ask("/health").json["troubles"] if one.startswith("journal:")]
 
 
-def _differs(server: Served, sound: Contents, spoilt: Spoilt) -> str:
-    """Return in which way what is read is not what it should be, "" if it is."""
+def _compare(server: Served, sound: Contents, spoilt: Spoilt) -> tuple[str, Counter[Sample]]:
+    """Return in which way what is read is not what it should be, "" if it is; and what is read."""
     try:
         there = _read_all(server)
     except (AssertionError, OSError, HTTPException) as error:
-        return f"it cannot be read: {str(error)[:200]}"
+        return f"it cannot be read: {str(error)[:200]}", Counter()
     lost = [sample for sample, seq in sound.samples.items() if sample not in there and seq not in spoilt.costs]
+    wrong = [one for one, count in there.items() if count > 1 or one not in sound.samples]
     if lost:
-        return f"{len(lost)} samples are lost that it did not hit, of {len(spoilt.costs)} that it can have: {lost[:2]}"
-    if wrong := [one for one, count in there.items() if count > 1 or one not in sound.samples]:
-        return f"{len(wrong)} samples are there twice or were never sent: {wrong[:3]}"
-    return ""
+        return f"{len(lost)} samples are lost that it did not hit, and {len(spoilt.costs)} that it can have", there
+    return f"{len(wrong)} samples are there twice or were never sent: {wrong[:3]}" if wrong else "", there
 
 
 def _read_all(server: Served) -> Counter[Sample]:
@@ -192,6 +151,6 @@ SCENARIO = Scenario(
     " an older copy, the log cut, the mark spoilt, a stray write into the index",
     "ready in 10 s; the damage is named; what it did not hit is read as before; nothing is deleted; pushes are taken",
     run,
-    short=0,
+    short=4,
     long=100,
 )

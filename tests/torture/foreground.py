@@ -30,7 +30,8 @@ def foreground(
     server.command("stop")
     home = Path(f"/opt/tidegauge/{server.port}") if os.geteuid() == 0 else served.ROOT
     user = ["setpriv", "--reuid=tidegauge", "--regid=tidegauge", "--init-groups"] if os.geteuid() == 0 else []
-    environ = {"TIDEGAUGE_JOURNAL": str(server.journal)} | server.environ | dict(environ or {})
+    files = {"TIDEGAUGE_JOURNAL": server.journal, "TIDEGAUGE_JOURNAL_COPY": server.journal.with_name("copy.sqlite")}
+    environ = {name: str(file) for name, file in files.items()} | server.environ | dict(environ or {})
     # By env, and not for setpriv: what is preloaded leaves files behind that are root's.
     given = ["env", *(f"{name}={value}" for name, value in environ.items())]
     command = [*through, *user, *given, str(home / "apache/httpd-foreground")]

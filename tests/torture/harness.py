@@ -13,7 +13,8 @@ class Found:
     Args:
         counted: figures by what they are of, units included: "longest stall, s".
         broken: what did not hold, a sentence each.
-        late: what held, but not in the time that is promised: no failure of ``make test``, where others compute, too.
+        late: what held, but not at once or not in the time that is promised: no failure of ``make test``, where others
+            compute, too.
     """
 
     counted: dict[str, float] = field(default_factory=dict)

@@ -76,9 +76,9 @@ class Life:
 
     def patch(self, patch: pytest.MonkeyPatch) -> None:
         """Make checkpoints, the index and retention as frequent as this life wants them."""
-        sync, checkpoint = f"synchronous = {self.level}", f"wal_autocheckpoint = {self.checkpoint}"
-        others = [one for one in database.PRAGMAS if not one.startswith(("synchronous", "wal_autocheckpoint"))]
-        patch.setattr(database, "PRAGMAS", (*others, sync, checkpoint))
+        patch.setattr(SqliteJournal, "synchronous", self.level)
+        others = [one for one in database.PRAGMAS if not one.startswith("wal_autocheckpoint")]
+        patch.setattr(database, "PRAGMAS", (*others, f"wal_autocheckpoint = {self.checkpoint}"))
         patch.setattr("app.journal.runs.RUN_SAMPLES", self.run)
         patch.setattr("app.journal.sqlite.IDLE_S", 0.005)  # between two looks at both
 

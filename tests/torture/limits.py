@@ -13,6 +13,7 @@ from socket import create_connection
 from threading import Thread
 
 from container_engine import docker
+from container_engine import run as run_command
 from served import TOKENS, Served, free_ports
 from torture.container import composed
 from torture.foreground import foreground
@@ -21,9 +22,12 @@ from torture.load import AUTH, POLL, Load, load, serving
 
 FILES, THREADS, MEMORY_MB = 64, 256, 256
 CONNECTIONS = 200  # of viewers: more than there are file descriptors
+SHORT = 4  # threads that a new Python process has less than the one before
 CROWD = 400  # requests at once that hold a worker each
 BODIES, BODY_LINES = 12, 300_000  # of 8 MB each
 FOR_S = 8.0
+ENDED = "process 'tidegauge'"  # in what is said of requests that it had
+KILL = "read -r pid </run/tidegauge/daemon.pid && kill -9 $pid"  # without a fork
 Attack = Callable[[Served], None]
 Log = Callable[[], str]
 
@@ -90,13 +94,29 @@ def _drain(read_end: int, drained: list[bytes]) -> None:
 
 
 def _threads(_random: Random, found: Found) -> None:
-    def attack(server: Served) -> None:
+    """Few from the start; then for a time fewer than there are at rest, and a new Python process."""
+
+    def crowd(server: Served) -> None:
         with ThreadPoolExecutor(CROWD) as pool:
-            for n in range(4 * CROWD):
+            for n in range(CROWD):
                 pool.submit(_get, server, f"/explore/?crowd={n}")
 
-    with _container(f"--pids-limit={THREADS}") as (server, log):
-        _within(f"{THREADS} threads", server, attack, log, "Resource temporarily unavailable", found)
+    with _container(f"--pids-limit={THREADS}") as (server, container):
+        server.wait_ready(within_s=60)
+        _within(f"{THREADS} threads", server, crowd, lambda: docker("logs", container), "tasks are allowed", found)
+
+    def attack(server: Served) -> None:
+        crowd(server)
+        wait_until(lambda: run_command("docker", "exec", container, "bash", "-c", KILL).status == 0, 30)
+        time.sleep(FOR_S)
+        docker("update", f"--pids-limit={10 * threads}", container)
+
+    with _container() as (server, container):
+        server.wait_ready(within_s=60)
+        threads = len(docker("top", container, "-eL", "-o", "pid,lwp").splitlines()) - 1
+        docker("update", f"--pids-limit={threads - SHORT}", container)
+        found.counted["threads at rest"] = threads
+        _within(f"{SHORT} threads short", server, attack, lambda: docker("logs", container), "start new thread", found)
 
 
 def _get(server: Served, path: str) -> None:
@@ -116,8 +136,10 @@ def _memory(random: Random, found: Found) -> None:
                 pool.submit(_push, server, body)
 
     limits = (f"--memory={MEMORY_MB}m", f"--memory-swap={MEMORY_MB}m")
-    with _container(*limits) as (server, log):
-        _within(f"{MEMORY_MB} MB of memory", server, attack, log, "exit signal Killed", found)
+    with _container(*limits) as (server, container):
+        server.wait_ready(within_s=60)
+        name = f"{MEMORY_MB} MB of memory"
+        _within(name, server, attack, lambda: docker("logs", container), ENDED, found)
 
 
 def _push(server: Served, body: bytes) -> None:
@@ -126,15 +148,13 @@ def _push(server: Served, body: bytes) -> None:
 
 
 @contextmanager
-def _container(*limits: str) -> Iterator[tuple[Served, Log]]:
+def _container(*limits: str) -> Iterator[tuple[Served, str]]:
     with composed() as compose:
         port = free_ports()
         published = f"--publish=127.0.0.1:{port}:8080"
         container = docker("run", "--detach", published, f"--env=TIDEGAUGE_PUSH_TOKEN={TOKENS}", *limits, compose.image)
         try:
-            server = Served(port, {})
-            server.wait_ready(within_s=60)
-            yield server, lambda: docker("logs", container)
+            yield Served(port, {}), container
         finally:
             docker("rm", "--force", "--volumes", container)
 
@@ -169,7 +189,7 @@ SCENARIO = Scenario(
     f"{FILES} file descriptors, a log that nobody reads, {THREADS} threads, {MEMORY_MB} MB of memory, and more asked",
     "nothing acknowledged is lost; the log says what is short; all is well again afterwards",
     run,
-    short=0,
+    short=2,
     long=4,
     tools=("prlimit", "docker"),
 )

@@ -130,11 +130,11 @@ def serving(**settings: str) -> Iterator[Served]:
         served.stop(server)
 
 
-def fill(server: Served, samples: int) -> None:
-    """Push so many samples of a hundred series."""
-    start = time.time_ns() // 1_000_000 - samples
-    for at in range(0, samples, BATCH):
-        lines = "\n".join(f"filled,n={n % 100} v={n} {start + n}" for n in range(at, at + BATCH))
+def fill(server: Served, end: int, first: int = 0, batch: int = BATCH) -> None:
+    """Push the samples *first* to *end* of a hundred series, so many at once; the last one is of now."""
+    start = time.time_ns() // 1_000_000 - end
+    for at in range(first, end, batch):
+        lines = "\n".join(f"filled,n={n % 100} v={n} {start + n}" for n in range(at, at + batch))
         answer = server.ask("/api/v2/write?precision=ms", "POST", lines.encode(), **AUTH)
         assert answer.status == 204, answer.body
 

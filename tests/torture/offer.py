@@ -16,6 +16,7 @@ SENT = (
     f"Content-Length: {len(BODY)}\r\n\r\n"
 ).encode() + BODY
 PATIENCE_S = 10.0  # after which a client gives up
+MOST = 10_000  # connections at once; whoever finds no room among them gives up at once
 
 
 class _Agent:
@@ -63,7 +64,12 @@ class Offer:
         while (passed := time.monotonic() - started) < seconds:
             while self.sent < passed * self.per_s:
                 self.sent += 1
-                self._send(self._idle.popitem()[0] if self._idle else self._connect())
+                if self._idle:
+                    self._send(self._idle.popitem()[0])
+                elif len(self._selector.get_map()) < MOST:
+                    self._send(self._connect())
+                else:
+                    self.gave_up += 1
             self._receive(1 / self.per_s)
             self._give_up()
         while self._waiting:

@@ -189,6 +189,6 @@ SCENARIO = Scenario(
     " part; connections are cut within the body, before and within the answer",
     "the samples that were sent are there, each once",
     run,
-    short=0,
+    short=300,
     long=10_000,
 )

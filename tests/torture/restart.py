@@ -3,11 +3,15 @@
 import os
 import signal
 import time
+from collections.abc import Collection
 from random import Random
 
 from served import Served
 from torture.harness import Found, Scenario, wait_until
 from torture.load import Load, load, serving
+
+# For some milliseconds a request that Apache's old processes have finds no socket of Python, or one that it has left.
+AGAIN = {"502", "503"}
 
 
 def reload(rounds: int, random: Random) -> Found:
@@ -35,7 +39,7 @@ def apache(rounds: int, random: Random) -> Found:
                 pid, graceful = server.daemon_pid, number % 2 == 0
                 os.kill(apache, signal.SIGUSR1 if graceful else signal.SIGHUP)
                 _wait_for_another(server, pid, running, found, "graceful restarts" if graceful else "restarts")
-        _judge(running, found)
+        _judge(running, found, again=AGAIN)
     return found
 
 
@@ -47,12 +51,14 @@ def _wait_for_another(server: Served, pid: int, running: Load, found: Found, wha
     found.count(what)
 
 
-def _judge(running: Load, found: Found) -> None:
+def _judge(running: Load, found: Found, again: Collection[str] = ()) -> None:
     for what, answers in (("pushes", running.pushes), ("polls", running.polls)):
+        later = {status: count for status, count in answers.failed.items() if status in again}
         found.count(f"{what} answered", answers.good)
         found.count(f"{what} failed", sum(answers.failed.values()))
         found.longest(f"longest wait of {what}, s", answers.slowest_s)
-        found.expect(not answers.failed, f"{what} failed: {dict(answers.failed)}")
+        found.expect(answers.failed.keys() == later.keys(), f"{what} failed: {dict(answers.failed)}")
+        found.expect_in_time(not later, f"{what} that an agent has to send again: {later}")
     found.broken += running.wrong()
 
 
@@ -71,6 +77,6 @@ APACHE = Scenario(
     "apachectl graceful and apachectl restart, in turn, at 200 requests a second",
     "no request fails whose client sends it once more on a connection that was closed",
     apache,
-    short=0,
+    short=4,
     long=100,
 )

@@ -3,6 +3,7 @@
 from torture import (
     bodies,
     clock,
+    cluster,
     container,
     damage,
     kill,
@@ -38,4 +39,5 @@ ROWS: tuple[Scenario, ...] = (
     second.SCENARIO,
     limits.SCENARIO,
     soak.SCENARIO,
+    cluster.SCENARIO,
 )

@@ -7,9 +7,8 @@ from http.client import HTTPConnection
 from random import Random
 from time import sleep
 
-from apache.test_prefix import EMBEDDED, PROCESSES
 from container_engine import Compose, docker
-from own_apache import Host, own_apache
+from own_apache import EMBEDDED, PROCESSES, Host, own_apache
 from served import Served
 from torture.container import SETTINGS, composed
 from torture.harness import Found, Scenario, wait_until
@@ -131,7 +130,7 @@ SCENARIO = Scenario(
     "a second server under the first one's load: on its run folder, journal or volume, embedded, with processes=2",
     "each is refused within 2 s of being up, with the reason; no push and no poll of the first one fails",
     run,
-    short=0,
+    short=4,
     long=10,
     tools=("docker",),
 )

@@ -195,6 +195,6 @@ SCENARIO = Scenario(
     "no poll and no page fails; p99 of polls under 100 ms from the first second on, 250 ms beside the 16 (or twice "
     "what it is in quiet, where that is more)",
     run,
-    short=0,
+    short=3,
     long=30,
 )

@@ -1,6 +1,7 @@
 """Two hours of everything at once; what grows is noticed."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import numpy as np
@@ -9,27 +10,37 @@ from served import Served
 from torture.harness import Found, Scenario
 from torture.load import load, serving
 
-WARM_UP = 6  # of the rounds, which are minutes: windows fill, caches reach their size
+WARM_UP = 6  # of the rounds, which are minutes: windows fill, caches and the heap reach their size
+ASKERS = 4  # in the warm-up, without a pause: as much as an hour asks for later
 SLOPE_MB_H = 1.0
+NOTED_MIN = 20  # between two figures of memory
 
 
 def run(rounds: int, random: Random) -> Found:
     """Push, poll, read back and draw for so many minutes, with a look at the process in each."""
     found, seen = Found(), []
     with serving(TIDEGAUGE_WINDOW="200") as server, load(server, pushes_per_s=100, polls_per_s=200) as running:
-        for _ in range(rounds):
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline:
-                _ask_for_something(server, random)
-                time.sleep(random.uniform(0, 0.5))
+        warm_up = min(WARM_UP, rounds // 2)
+        with ThreadPoolExecutor(ASKERS) as askers:
+            seeds = [random.random() for _ in range(ASKERS)]
+            list(askers.map(lambda seed: _ask(server, Random(seed), minutes=warm_up, pause_s=0), seeds))
+        for _ in range(warm_up, rounds):
+            _ask(server, random, minutes=1, pause_s=0.5)
             process = psutil.Process(server.daemon_pid)
             seen.append((process.memory_info().rss / 1e6, process.num_fds(), process.num_threads()))
     for what, answers in (("pushes", running.pushes), ("polls", running.polls)):
         found.count(what, answers.good)
         found.count(f"{what} failed", sum(answers.failed.values()))
         found.expect(not answers.failed, f"{what} failed: {dict(answers.failed)}")
-    _judge(np.array(seen[min(WARM_UP, rounds // 2) :]), found)
+    _judge(np.array(seen), found)
     return found
+
+
+def _ask(server: Served, random: Random, *, minutes: float, pause_s: float) -> None:
+    deadline = time.monotonic() + 60 * minutes
+    while time.monotonic() < deadline:
+        _ask_for_something(server, random)
+        time.sleep(random.uniform(0, pause_s))
 
 
 def _ask_for_something(server: Served, random: Random) -> None:
@@ -55,6 +66,8 @@ def _ask_for_something(server: Served, random: Random) -> None:
 def _judge(seen: np.ndarray[tuple[int, int], np.dtype[np.float64]], found: Found) -> None:
     memory, files, threads = seen.T
     slope = float(np.polyfit(np.arange(len(memory)) / 60, memory, 1)[0]) if len(memory) > 1 else 0.0
+    for minute in range(0, len(memory), NOTED_MIN):
+        found.counted[f"memory in minute {minute}, MB"] = float(memory[minute])
     found.counted |= {"memory at the end, MB": float(memory[-1]), "memory slope, MB/h": slope}
     found.counted |= {"file descriptors, most": float(files.max()), "threads, most": float(threads.max())}
     found.expect(slope < SLOPE_MB_H, f"memory grows by {slope:.2f} MB/h, {SLOPE_MB_H:g} allowed")

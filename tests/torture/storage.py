@@ -111,7 +111,7 @@ SCENARIO = Scenario(
     "the journal's disk is full, its fsync fails (EIO), it is read-only at a start, its files are immutable: in turn",
     "no false success; pushes get 503 with the reason, readiness says it, no poll fails; by itself well again in 5 s",
     run,
-    short=0,
+    short=5,
     long=100,
     tools=("mkfs.ext4", "mount", "chattr", "strace", *ROOT),
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 import served
 from served import Served
 
-from bench import browser, growth, journal, opening, process, push, readme, report, update, viewers
+from bench import browser, cluster, growth, journal, opening, process, push, readme, report, scale, update, viewers
 from bench.report import Table
 
 QUICK = bool(os.environ.get("QUICK"))
@@ -77,8 +77,24 @@ def _journal() -> Measured:
     yield "journal", journal.measure(1, 20_000) if QUICK else journal.measure(3)
 
 
+def _cluster() -> Measured:
+    yield "cluster", cluster.rates(serving, *((1, 8, 1) if QUICK else (ROUNDS, 40, SECONDS)))
+    yield "history", cluster.history(serving, *((1, 8) if QUICK else (3, 200)))
+    yield "reach", cluster.reach(serving, 5 if QUICK else 100, DASHBOARDS)
+
+
+def _scale() -> Measured:
+    yield "costs", scale.costs(serving, 2 if QUICK else 20)
+    yield "loads", scale.loads(serving, 1 if QUICK else 10)
+
+
 def _browser() -> Measured:
-    yield "browser", browser.measure(*((5, 5) if QUICK else (100, 5000)), fastest=not QUICK)
+    yield "browser", browser.cost(5 if QUICK else 100)
+
+
+def _heap() -> Measured:
+    for table in browser.heap(10 if QUICK else 5000):
+        yield "heap", table
 
 
 MEASURES: dict[str, Callable[[], Measured]] = {
@@ -89,13 +105,18 @@ MEASURES: dict[str, Callable[[], Measured]] = {
     "process": _process,
     "growth": _growth,
     "journal": _journal,
+    "cluster": _cluster,
+    "scale": _scale,
     "browser": _browser,
+    "heap": _heap,
 }
+
+BESIDE_OTHERS = ("reading", "whole", "writing", "browser", "heap")  # what a quick run does
 
 
 def main() -> None:
     """Run what is asked for; each table is kept as soon as it is there."""
-    for measured in sys.argv[1:] or MEASURES:
+    for measured in sys.argv[1:] or (BESIDE_OTHERS if QUICK else MEASURES):
         for name, table in MEASURES[measured]():
             print(table.printed(), flush=True)
             if name == "update" and (table.ratio("Tidegauge") or 0) < ABSURD:
@@ -104,6 +125,7 @@ def main() -> None:
                 report.save({name: table})
     if not QUICK:
         readme.write()
+        scale.write()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ TUTORIAL = "tutorial, gunicorn"
 DASH = "Dash, gunicorn"
 SERIES, SAMPLES = 12, 1000
 PACE_MS = 500  # between two updates, of all
-FASTEST_MS = {OURS: 100, TUTORIAL: 100, DASH: 100}
+FASTEST_MS = 100
+AT_ONCE, PATIENCE_S = 50, 900
 WARM_UP = 5  # updates, until the scripts are compiled
 ROUND = 20  # updates
 WAIT_S = 30.0
@@ -176,35 +177,48 @@ def _dash(every_ms: int) -> Iterator[Shown]:
         yield Shown(f"{one.url}/twelve/{every_ms}/", "_dash-update-component", newest)
 
 
-def measure(updates: int, heap_updates: int, *, fastest: bool = True) -> Table:
-    """Return what each of *updates* costs at 1,000 points in each plot, and what *heap_updates* leave in the heap.
+Start = Callable[[int], AbstractContextManager[Shown]]  # to an update each so many milliseconds
 
-    Args:
-        fastest: the latter as fast as each allows.
-    """
-    columns = dict.fromkeys(["script", "layout", "main thread", "whole browser"], "ms")
-    columns |= dict.fromkeys(["heap before", "heap after"], "MB")
-    title = f"In the browser: an update of {SERIES} plots of {SAMPLES:,} points, and the heap after {heap_updates:,}"
-    table = Table(title, columns, TUTORIAL, "script")
+
+@contextmanager
+def _starts() -> Iterator[tuple[Browser, dict[str, Start]]]:
     with (
         _serve() as server,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser,
     ):
-        starts: dict[str, Callable[[int], AbstractContextManager[Shown]]] = {
-            OURS: lambda every_ms: _ours(server, every_ms),
-            TUTORIAL: _tutorial,
-            DASH: _dash,
-        }
-        rounds = max(1, updates // ROUND)
+        # The tutorial last: its plots keep every point, so that each update takes longer.
+        yield browser, {OURS: lambda every_ms: _ours(server, every_ms), DASH: _dash, TUTORIAL: _tutorial}
+
+
+def cost(updates: int) -> Table:
+    """Return what each of *updates* costs at 1,000 points in each plot."""
+    columns = dict.fromkeys(["script", "layout", "main thread", "whole browser"], "ms")
+    table = Table(f"In the browser: an update of {SERIES} plots of {SAMPLES:,} points", columns, TUTORIAL, "script")
+    rounds = max(1, updates // ROUND)
+    with _starts() as (browser, starts):
         for _ in range(rounds):
             for name, start in starts.items():
                 with start(PACE_MS) as shown, _opened(browser, shown) as tab:
                     table.add(name, **tab.cost_ms(updates // rounds))
-        for name, start in starts.items():
-            with start(FASTEST_MS[name] if fastest else PACE_MS) as shown, _opened(browser, shown) as tab:
-                tab.update(heap_updates // 10)  # what is compiled on the way stays
-                before = tab.heap_mb()
-                tab.update(heap_updates)
-                table.add(name, **{"heap before": before, "heap after": tab.heap_mb()})
     return table
+
+
+def heap(updates: int) -> Iterator[Table]:
+    """Yield what so many updates leave in the heap, as fast as each allows; after each contender, as they take long.
+
+    Who keeps every point takes ever longer for the next: after PATIENCE_S it counts as far as it is.
+    """
+    columns = {"before": "MB", "after": "MB", "updates": ""}
+    title = f"In the browser: the heap after {updates:,} updates of {SERIES} plots, or {PATIENCE_S / 60:g} minutes"
+    table = Table(title, columns, OURS, "after")
+    with _starts() as (browser, starts):
+        for name, start in starts.items():
+            with start(FASTEST_MS) as shown, _opened(browser, shown) as tab:
+                tab.update(updates // 10)  # what is compiled on the way stays
+                before, done, deadline = tab.heap_mb(), 0, time.monotonic() + PATIENCE_S
+                while done < updates and time.monotonic() < deadline:
+                    tab.update(min(AT_ONCE, updates - done))
+                    done = min(done + AT_ONCE, updates)
+                table.add(name, before=before, after=tab.heap_mb(), updates=done)
+            yield table

@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -70,7 +70,8 @@ class Bare:
         return BATCH * batches / (time.perf_counter() - started)
 
 
-def _post(connection: HTTPConnection, path: str, body: bytes) -> None:
+def post(connection: HTTPConnection, path: str, body: bytes) -> None:
+    """Push *body*; raises RuntimeError where it is not kept."""
     connection.request("POST", path, body, AUTH)
     answer = connection.getresponse()
     said = answer.read()
@@ -80,29 +81,40 @@ def _post(connection: HTTPConnection, path: str, body: bytes) -> None:
 
 def _bodies(batches: int, agent: int, agents: int) -> list[bytes]:
     """Return what one of some agents sends: of 1,000 series each has its own."""
-    bodies, series = [], SERIES // agents
-    for _ in range(batches):
-        times = [next(_times) for _ in range(BATCH // series)]
-        hosts = [f"h{agent * series + n}" for n in range(series)]
-        lines = [f"cpu,host={host} value={random():.6f} {at}" for at in times for host in hosts]
-        bodies.append("\n".join(lines).encode())
-    return bodies
+    series = SERIES // agents
+    hosts = range(agent * series, (agent + 1) * series)
+    return [_body(hosts, [next(_times) for _ in range(BATCH // series)]) for _ in range(batches)]
 
 
-def _lines(port: int, path: str = OURS, batches: int = BATCHES, agents: int = 2) -> float:
+def _body(hosts: range, times: Sequence[int]) -> bytes:
+    return "\n".join(f"cpu,host=h{host} value={random():.6f} {at}" for at in times for host in hosts).encode()
+
+
+def lines(port: int, path: str = OURS, batches: int = BATCHES, agents: int = 2) -> float:
     """Return samples a second of agents that send line protocol, each waiting for the answer."""
     bodies = [_bodies(batches // agents, agent, agents) for agent in range(agents)]
 
     def send(number: int) -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
         for body in bodies[number]:
-            _post(connection, path, body)
+            post(connection, path, body)
         connection.close()
 
     started = time.perf_counter()
     with ThreadPoolExecutor(agents) as pool:
         list(pool.map(send, range(agents)))
     return BATCH * batches / (time.perf_counter() - started)
+
+
+def paced(port: int, size: int, samples_per_s: float, seconds: float) -> None:
+    """Push batches of *size* samples of as many series, evenly, however slow the answers are."""
+    bodies = [_body(range(size), [next(_times)]) for _ in range(round(samples_per_s * seconds / size))]
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    started = time.perf_counter()
+    for number, body in enumerate(bodies):
+        time.sleep(max(0.0, started + number * size / samples_per_s - time.perf_counter()))
+        post(connection, OURS, body)
+    connection.close()
 
 
 def batches(server: Served, rounds: int, batches: int = BATCHES) -> Table:
@@ -117,15 +129,15 @@ def batches(server: Served, rounds: int, batches: int = BATCHES) -> Table:
         bare = Bare(Path(folder, "bare.sqlite"))
         bare.samples_per_s(begun)
         port = urlsplit(influxdb.url).port or 0
-        _lines(server.port, batches=begun)
-        _lines(port, INFLUXDB, batches=begun)
+        lines(server.port, batches=begun)
+        lines(port, INFLUXDB, batches=begun)
         times = count(int(time.time()) - 3_000)  # s; its files hold an hour
         _carbon_per_s(*carbon, times, 1)  # its files are made
         for _ in range(rounds):
             table.add(BARE, samples=bare.samples_per_s(batches))
             for agents in (1, 2, 8):
-                table.add(f"Tidegauge, agents: {agents}", samples=_lines(server.port, OURS, batches, agents))
-                table.add(f"InfluxDB, agents: {agents}", samples=_lines(port, INFLUXDB, batches, agents))
+                table.add(f"Tidegauge, agents: {agents}", samples=lines(server.port, OURS, batches, agents))
+                table.add(f"InfluxDB, agents: {agents}", samples=lines(port, INFLUXDB, batches, agents))
             table.add(CARBON, samples=_carbon_per_s(*carbon, times, batches))
         bare.db.close()
         table.versions = {one.name: one.version for one in (influxdb, carbon[0])}
@@ -186,9 +198,9 @@ def latency(server: Served, probes: int) -> Table:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         for number in range(probes):
             body = "\n".join(f"load,host=h{n} value={number}" for n in range(1000)).encode()
-            others = pool.submit(_post, HTTPConnection("127.0.0.1", server.port, timeout=60), "/api/v2/write", body)
+            others = pool.submit(post, HTTPConnection("127.0.0.1", server.port, timeout=60), "/api/v2/write", body)
             value = number + 1_000_000.5
-            _post(connection, "/api/series", json.dumps({"name": "load.value{host=h0}", "value": value}).encode())
+            post(connection, "/api/series", json.dumps({"name": "load.value{host=h0}", "value": value}).encode())
             answered = time.perf_counter()
             while not any(f"{value}" in file.read_text() for file in files):
                 time.sleep(0.002)
@@ -211,6 +223,6 @@ def memory(server: Served, batches: int) -> Table:
     table = Table("Memory of the daemon process", {"resident": "MB"}, BUDGET, "resident")
     table.add(BUDGET, resident=150.0)
     for moment in ("1,000 full windows", "a million samples later"):
-        _lines(server.port, batches=batches)
+        lines(server.port, batches=batches)
         table.add(moment, resident=resident_mb())
     return table

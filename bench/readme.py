@@ -48,6 +48,13 @@ ROWS = (
     Row(
         "pushes of one sample a second, 16 agents", "singles", "pushes", ("InfluxDB, line protocol",), "Tidegauge, JSON"
     ),
+    Row(
+        "samples a second through three NATS servers",
+        "cluster",
+        "batches",
+        ("a journal of its own",),
+        ours="three NATS servers",
+    ),
     Row("1,000 series a second on 20 dashboards, of a core", "publishing", "of a core", (), unit="%"),
     Row("memory of the Python process, at rest", "rest", "resident", (), unit="MB"),
     Row("from its start to ready", "rest", "to ready", (), unit="s"),

@@ -26,9 +26,9 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache >/dev/null
 	$(BIN)/codespell
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile cluster/nats.Dockerfile
 	$(BIN)/shellcheck apache/serve apache/httpd-foreground apache/reload .ci/run
-	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs
+	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench

@@ -1,8 +1,9 @@
 """What all tests share: marks by folder, what to do without a tool, and an open house."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 from shutil import rmtree, which
 from tempfile import mkdtemp
@@ -20,12 +21,32 @@ from app.house import House
 from app.settings import Settings
 
 HERE = Path(__file__).parent
+LONGEST = ("container", "torture", "bench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by its folder: `pytest -m unit`."""
+    """Mark every test by its folder, for `pytest -m unit`, and by which others the same process has to run.
+
+    Those of a file share servers, those of the container images; a scenario of torture shares nothing. What takes
+    longest begins first, and last what wants quiet.
+    """
     for item in items:
-        item.add_marker(item.path.relative_to(HERE).parts[0])
+        folder = item.path.relative_to(HERE).parts[0]
+        item.add_marker(folder)
+        together = {"container": folder, "torture": item.nodeid}.get(folder, str(item.path))
+        item.add_marker(pytest.mark.xdist_group("quiet" if item.get_closest_marker("quiet") else together))
+    items.sort(key=lambda item: any(item.get_closest_marker(folder) for folder in LONGEST), reverse=True)
+    items.sort(key=lambda item: item.get_closest_marker("quiet") is not None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked `quiet`, as it is about time, while no other process runs one."""
+    with served.LOCK.with_suffix(".turn").open("w") as turn, served.LOCK.with_suffix(".test").open("w") as test:
+        flock(turn, LOCK_EX)  # who wants quiet waits for those who run, and lets nobody else begin
+        flock(test, LOCK_EX if item.get_closest_marker("quiet") else LOCK_SH)
+        flock(turn, LOCK_UN)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

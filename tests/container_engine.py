@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -82,6 +83,13 @@ class Compose:
         """Run a shell *script* in the running container, as the server's user or as *user*."""
         who = ["--user", user] if user else []
         return run("docker", "exec", *who, self.container["Id"], "bash", "-euc", script)
+
+    def busy_workers(self) -> int:
+        """Return how many of Apache's threads are at a request, that for this answer among them."""
+        script = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8081/server-status?auto').read().decode())"
+        status = self.inside(f'python3 -c "{script}"')
+        [busy] = re.findall(r"^BusyWorkers: (\d+)$", status.output, re.MULTILINE)
+        return int(busy)
 
     def get(self, path: str, within_s: float = 10) -> tuple[int, bytes]:
         """GET *path* on the published port: the status and the whole body."""

@@ -1,4 +1,4 @@
-"""The feed's protocol, played out: a real hub and publisher, a real file system, and readers that ask at any moment.
+"""The feed's protocol, played out: a real hub, two hosts that publish it, and readers that ask either at any moment.
 
 The reader is exchangeable: the model below, or the one that runs in browsers (tests/browser).
 """
@@ -28,8 +28,8 @@ class Reader(Protocol):
     def take(self, tail: dict[str, Any]) -> str:
         """Take a tail; returns "window" when window.json must be fetched."""
 
-    def replace(self, window: dict[str, Any]) -> None:
-        """Take a window.json."""
+    def replace(self, window: dict[str, Any]) -> str:
+        """Take a window.json; returns "old" for one that shows less than the reader has."""
 
     def columns(self) -> Columns:
         """What is drawn."""
@@ -54,7 +54,7 @@ class ModelReader:
             return "old"
         drawn = {name: [list(t), list(v)] for name, (t, v) in self.drawn.items()}
         for one in tail["series"]:
-            rows = list(zip(*drawn[one["name"]], strict=True))
+            rows = list(zip(*drawn.get(one["name"], [[], []]), strict=True))
             rows += [
                 (time, value)
                 for seq, time, value in zip(one["seq"], one["t"], one["v"], strict=True)
@@ -65,9 +65,12 @@ class ModelReader:
         self.drawn, self.cursor = drawn, tail["to"]
         return "fresh"
 
-    def replace(self, window: dict[str, Any]) -> None:
+    def replace(self, window: dict[str, Any]) -> str:
+        if window["epoch"] == self.epoch and window["to"] < self.cursor:
+            return "old"
         self.epoch, self.cursor = window["epoch"], window["to"]
         self.drawn = {one["name"]: [one["t"], one["v"]] for one in window["series"]}
+        return "fresh"
 
     def columns(self) -> Columns:
         return self.drawn
@@ -86,12 +89,15 @@ class Append:
 @dataclass(frozen=True)
 class Publish:
     after_s: float
+    host: int
 
 
 @dataclass(frozen=True)
 class Poll:
     reader: int
     stale: int  # how many tails ago the copy was made that it gets
+    host: int  # that is asked for the tail
+    other: int  # that is asked for the window, if one is wanted
 
 
 @dataclass(frozen=True)
@@ -102,17 +108,32 @@ class Restart:
 Step = Append | Publish | Poll | Restart
 
 
+# A reader has less than one host's tail, which a burst has cut short, and more than the other host's window.
+BEHIND = [Append("a", 5, 1), Publish(0.5, 0), Poll(0, 0, 0, 0), Append("a", 2500, 1), Publish(0.5, 0), Poll(0, 0, 0, 1)]
+
+
 def steps(*, late: bool) -> st.SearchStrategy[list[Step]]:
     """Any interleaving of writes, bursts, restarts, and readers that poll, sleep, or get an older copy."""
     time_steps = st.integers(-3, 3) if late else st.integers(0, 3)
+    hosts = st.integers(0, 1)
     counts = st.integers(1, 30) | st.sampled_from([100, 2500])
     return st.lists(
         st.builds(Append, st.sampled_from(SERIES), counts, time_steps)
-        | st.builds(Publish, st.sampled_from([0.5, 3.0, 6.0, 11.0]))
-        | st.builds(Poll, st.integers(0, 1), st.sampled_from([0, 0, 0, 1, 2]))
+        | st.builds(Publish, st.sampled_from([0.5, 3.0, 6.0, 11.0]), hosts)
+        | st.builds(Poll, st.integers(0, 1), st.sampled_from([0, 0, 0, 1, 2]), hosts, hosts)
         | st.just(Restart()),
         max_size=40,
     )
+
+
+@dataclass
+class Host:
+    """What one of the hosts publishes, and every tail that it has published."""
+
+    folder: Path
+    publisher: Publisher
+    feed: Feed
+    tails: list[bytes]
 
 
 class Play:
@@ -125,17 +146,21 @@ class Play:
         self.between = between  # which reader polls after each replaced file; -1: none
         self.now = 1000.0
         self.time_ms = 10**12
-        self.tails: list[bytes] = []
+        self.hosts: list[Host] = []
         self.open()
 
     def open(self) -> None:
         self.hub = Hub(MemoryJournal(), window=self.window, max_series=10)
         self.hub.declare(SERIES)
-        self.files = Files(self.folder / "feeds")
-        self.publisher = Publisher(self.hub, self.files, {"x": SERIES}, {}, build="b", publish_ms=500, poll_ms=2000)
-        self.feed: Feed = self.publisher._feeds[0]
-        with mock.patch.object(self.publisher, "_thread"):  # the rounds are called here, by the steps
-            self.publisher.start()
+        self.hosts = [self.open_host(number) for number in (0, 1)]
+
+    def open_host(self, number: int) -> Host:
+        folder = self.folder / f"host{number}" / "feeds"
+        files = Files(folder)
+        publisher = Publisher(self.hub, files, {"x": SERIES}, {}, build="b", publish_ms=500, poll_ms=2000)
+        with mock.patch.object(publisher, "_thread"):  # the rounds are called here, by the steps
+            publisher.start()
+        return Host(folder / "x", publisher, publisher._feeds[0], [])
 
     def run(self, steps: list[Step]) -> None:
         for step in steps:
@@ -146,49 +171,57 @@ class Play:
                         self.time_ms += step_ms
                         batch.append((series, self.time_ms, float(self.hub.newest + len(batch) + 1)))
                     self.hub.append(batch)
-                case Publish(after_s):
+                case Publish(after_s, host):
                     self.now += after_s
-                    self.publish()
-                case Poll(reader, stale):
-                    self.poll(reader, stale)
+                    self.publish(self.hosts[host])
+                case Poll(reader, stale, host, other):
+                    self.poll(reader, stale, self.hosts[host], self.hosts[other])
                 case Restart():
                     self.open()
-        self.now += 6
-        self.publish()
+        self.settle()
+
+    def settle(self) -> None:
+        """After some quiet both hosts publish the same, and both readers have it."""
+        for _ in range(6):
+            self.now += 6
+            for host in self.hosts:
+                self.publish(host)
+        for file in ("tail.json", "window.json"):
+            one, other = (json.loads((host.folder / file).read_bytes()) | {"time": 0} for host in self.hosts)
+            assert one == other
         for reader in (0, 1):
-            self.poll(reader, 0)
-            self.poll(reader, 0)
-            snapshot = self.hub.snapshot(SERIES)
-            assert self.readers[reader].position() == (self.hub.epoch, snapshot.to)
+            for host in self.hosts:
+                self.poll(reader, 0, host, host)
+            assert self.readers[reader].position() == (self.hub.epoch, self.hub.snapshot(SERIES).to)
             self.check(self.readers[reader])
 
-    def publish(self) -> None:
-        replace = self.files.replace
+    def publish(self, host: Host) -> None:
+        files = host.publisher._files
+        replace = files.replace
 
         def replace_then_poll(path: str, body: bytes) -> None:
             replace(path, body)
             if self.between and (reader := self.between.pop()) >= 0:
-                self.poll(reader, 0)
+                self.poll(reader, 0, host, host)
 
-        with mock.patch.object(self.files, "replace", replace_then_poll):
-            self.publisher.publish(self.feed)
-        tail = (self.folder / "feeds/x/tail.json").read_bytes()
-        if not self.tails or self.tails[-1] != tail:
-            self.tails.append(tail)
+        with mock.patch.object(files, "replace", replace_then_poll):
+            host.publisher.publish(host.feed)
+        tail = (host.folder / "tail.json").read_bytes()
+        if not host.tails or host.tails[-1] != tail:
+            host.tails.append(tail)
 
-    def poll(self, number: int, stale: int) -> None:
+    def poll(self, number: int, stale: int, host: Host, other: Host) -> None:
         reader = self.readers[number]
-        body = (self.folder / "feeds/x/tail.json").read_bytes()
-        if stale and len(self.tails) > stale:
-            body = self.tails[-1 - stale]
+        body = (host.folder / "tail.json").read_bytes()
+        if stale and len(host.tails) > stale:
+            body = host.tails[-1 - stale]
         tail = json.loads(body)
         before = reader.position()
         if reader.take(tail) == "window":
-            window = json.loads((self.folder / "feeds/x/window.json").read_bytes())
-            assert window["epoch"] != tail["epoch"] or window["to"] >= tail["from"] or stale
-            if window["epoch"] != tail["epoch"]:
+            window = json.loads((other.folder / "window.json").read_bytes())
+            assert window["epoch"] != tail["epoch"] or window["to"] >= tail["from"] or stale or host is not other
+            if window["epoch"] != tail["epoch"] or reader.replace(window) == "old":
                 return
-            reader.replace(window)
             reader.take(tail)
         epoch, cursor = reader.position()
         assert epoch != before[0] or cursor >= before[1], "a cursor went back"
@@ -216,9 +249,9 @@ def play(window: int, make_reader: Callable[[int], Reader], steps: list[Step], b
             one = Play(Path(folder), window, make_reader, list(between))
             run = one.publish
 
-            def publish() -> None:
+            def publish(host: Host) -> None:
                 clock["play"] = one.now
-                run()
+                run(host)
 
             one.publish = publish  # type: ignore[method-assign]
             one.run(steps)

@@ -1,6 +1,7 @@
 """A real Apache on this host: what `make serve` does, on a free port."""
 
 import atexit
+import fcntl
 import json
 import os
 import random
@@ -9,6 +10,8 @@ import shutil
 import socket
 import ssl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -17,8 +20,14 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PLOTS = 10  # of the dashboard `server`
-# The packages that servers lend each other; also to those that a test's own process starts.
+# The packages that servers lend each other, also those of other processes of the same run.
 LENT = Path(os.environ.get("TESTS_PACKAGES") or f"/opt/tidegauge/packages-of-tests-{os.getpid()}")
+LOCK = Path("/dev/shm") / f"{LENT.name}.lock"  # noqa: S108 - where every user may make one
+if "TESTS_PACKAGES" not in os.environ:
+    os.environ["TESTS_PACKAGES"] = str(LENT)
+    atexit.register(shutil.rmtree, LENT, ignore_errors=True)
+    for suffix in (".lock", ".turn", ".test"):
+        atexit.register(LOCK.with_suffix(suffix).unlink, missing_ok=True)
 TOKEN = "token-of-the-tests"  # noqa: S105
 ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
 TOKENS = f"{TOKEN} rooms:room.:{ROOM_TOKEN}"
@@ -149,13 +158,24 @@ def start(**settings: str) -> Served:
     environ |= settings
     served = Served(port, environ)
     venv = Path(f"/opt/tidegauge/{port}/venv")
-    if LENT.exists():
-        _lend_packages(venv)
-    served.command("start")
-    if not LENT.exists() and venv.exists():
-        subprocess.run(["cp", "-al", venv, LENT], check=True)
-        atexit.register(shutil.rmtree, LENT)
+    with _one_at_a_time():
+        if is_first := not LENT.exists():
+            served.command("start")
+            if venv.exists():
+                subprocess.run(["cp", "-al", venv, LENT], check=True)
+        else:
+            _lend_packages(venv)
+    if not is_first:
+        served.command("start")
     return served
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other processes from here meanwhile: the first server installs packages, Debian's among them."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _lend_packages(venv: Path) -> None:

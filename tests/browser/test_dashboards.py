@@ -58,7 +58,7 @@ def test_two_viewers_see_the_same_points_and_one_that_slept_has_no_hole(open_tab
     asleep.context.set_offline(False)
     eventually(lambda: _wait(asleep) and asleep.state() == "live", within_s=15)
     eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 12_000, within_s=10)
-    for series in (MEMORY, "apache.requests", "daemon.busy_threads"):
+    for series in (MEMORY, "apache.cpu", "daemon.busy_threads"):
         one, other = awake.points(series), asleep.points(series)
         common = min(one[-1][0], other[-1][0])
         assert [row for row in one if row[0] <= common] == [row for row in other if row[0] <= common]

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from feed_protocol import Columns, Step, play, steps
-from hypothesis import HealthCheck, given, settings
+from feed_protocol import BEHIND, Columns, Step, play, steps
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 from served import Served
@@ -25,7 +25,9 @@ TAKE = """([n, tail]) => {
 }"""
 REPLACE = """([n, window_]) => {
     const {reader, sources} = window.readers[n];
+    if (reader.isOld(window_)) return "old";
     for (const [name, columns] of reader.replace(window_)) Tidegauge.draw(sources[name], columns);
+    return "fresh";
 }"""
 COLUMNS = """n => Object.fromEntries(Object.entries(window.readers[n].sources).map(
     ([name, {data}]) => [name, [[...data.t], [...data.v]]]))"""
@@ -41,8 +43,8 @@ class BrowserReader:
     def take(self, tail: dict[str, Any]) -> str:
         return str(self.page.evaluate(TAKE, [self.number, tail]))
 
-    def replace(self, window: dict[str, Any]) -> None:
-        self.page.evaluate(REPLACE, [self.number, window])
+    def replace(self, window: dict[str, Any]) -> str:
+        return str(self.page.evaluate(REPLACE, [self.number, window]))
 
     def columns(self) -> Columns:
         return dict(self.page.evaluate(COLUMNS, self.number))
@@ -66,6 +68,7 @@ between = st.lists(st.integers(-1, 1), max_size=30)
 
 
 @few
+@example(steps=BEHIND, between=[], window=1000)
 @given(steps=steps(late=False), between=between, window=st.sampled_from([10, 50, 1000]))
 def test_the_pages_reader_has_exactly_what_the_window_has(
     page: Page, steps: list[Step], between: list[int], window: int

@@ -43,7 +43,7 @@ def test_cards_and_series_are_live_from_one_feed(open_tab: Open, server: Served,
     eventually(lambda: row(tab, HOSTILE).locator(".value").inner_text() == "2.5")
     assert re.fullmatch(r"\d+ s ago", row(tab, HOSTILE).locator(".age").inner_text())
     assert line.get_attribute("d") != before
-    assert tab.page.locator(f"{SERVER} svg").get_attribute("aria-label").startswith("apache.requests: newest ")
+    assert tab.page.locator(f"{SERVER} svg").get_attribute("aria-label").startswith("apache.cpu: newest ")
     link = row(tab, HOSTILE).locator("a").evaluate("a => new URL(a.href).searchParams.get('series')")
     assert link == HOSTILE
     feeds = {url.partition("/feeds/")[2] for url in tab.urls if "/feeds/" in url}

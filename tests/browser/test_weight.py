@@ -82,6 +82,7 @@ def test_the_numbers_of_twelve_series_weigh_little(server: Served, eventually: C
     assert len(window()) <= NUMBERS
 
 
+@pytest.mark.quiet
 def test_twelve_plots_at_one_hertz_leave_the_browser_idle_and_its_heap_flat(open_tab: Open, server: Served) -> None:
     """By default for 20 s; PAGE_MINUTES=60 for an hour."""
     seconds = float(os.environ.get("PAGE_MINUTES", 1 / 3)) * 60

@@ -166,6 +166,11 @@ def test_the_systemd_unit_starts_ready_reloads_restarts_after_a_crash_and_stops(
 
     on_host(booted, "systemctl stop tidegauge@18080")
     assert on_host(booted, "systemctl show --property Result --value tidegauge@18080") == "success"
+    # And while systemd still waits for readiness: Apache answers by itself, and Python does not yet.
+    answers = r"{ printf 'GET /static/ HTTP/1.0\r\n\r\n' >&3 && read -r <&3; } 3<>/dev/tcp/127.0.0.1/18080"
+    on_host(booted, f"systemctl start --no-block tidegauge@18080; until {answers}; do sleep .05; done")
+    on_host(booted, "systemctl stop tidegauge@18080")
+    assert on_host(booted, "systemctl show --property Result --value tidegauge@18080") == "success"
 
 
 def test_the_readmes_commands_for_an_apache_that_is_there(booted: str) -> None:

@@ -118,6 +118,7 @@ def test_the_probe_says_why_it_fails(running: Compose) -> None:
     assert output.startswith("no answer from 127.0.0.1:1: ConnectionRefusedError")
 
 
+@pytest.mark.quiet
 def test_the_probe_ends_by_itself_when_nothing_answers_it(running: Compose) -> None:
     running.inside("kill -STOP $(head -1 /run/tidegauge/daemon.pid)")
     started = monotonic()

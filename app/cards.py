@@ -10,7 +10,7 @@ from time import monotonic
 from msgspec import Struct, json
 
 from app.clock import now_ms
-from app.dashboards import Dashboard
+from app.dashboard import Dashboard
 from app.drawn import VERDICTS
 from app.files import Files
 from app.history import as_rate

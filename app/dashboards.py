@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +24,9 @@ from bokeh.models.widgets.tables import TableWidget
 from bokeh.models.widgets.widget import Widget
 from bokeh.themes import Theme
 
+from app.dashboard import Dashboard
 from app.drawn import Drawn
-from app.errors import describe, refer, reference
+from app.errors import describe
 from app.live import LiveSource, live
 from app.samplers import Sampler, SamplerFunction
 from app.series import check_name
@@ -38,7 +39,6 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 URL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MAX_PLACES = 10  # of a trace
-SHIPPED = Path(__file__).resolve().parent.parent / "dashboards"
 
 
 @dataclass(frozen=True)
@@ -87,40 +87,6 @@ def sampler(*series: str, every_s: float) -> Callable[[SamplerFunction], Sampler
         return function
 
     return mark
-
-
-@dataclass(frozen=True)
-class Dashboard:
-    """A dashboard file as it was found: what it draws, or why it cannot.
-
-    ``documents`` has the figures as JSON bytes, by theme; ``bokehjs`` the names of the BokehJS files that they need;
-    ``drawn`` what their live sources draw, each once, in the order of the page. ``problem`` says in a line why it
-    cannot be used, and ``trace`` where in the user's own files that happened.
-    """
-
-    name: str
-    title: str
-    description: str = ""
-    documents: dict[str, bytes] = field(default_factory=dict)
-    bokehjs: tuple[str, ...] = ()
-    drawn: tuple[Drawn, ...] = ()
-    samplers: tuple[Sampler, ...] = ()
-    problem: str = ""
-    trace: str = ""
-
-    @property
-    def reference(self) -> str:
-        """The name of its problem in the log."""
-        return reference(f"{self.name}: {self.problem}")
-
-    def told(self, *, shown: bool) -> str:
-        """Return its problem, or where *shown* is false a reference to it; "" without one."""
-        return self.problem if shown or not self.problem else refer(self.reference)
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """The names and patterns that are drawn, each once."""
-        return tuple(dict.fromkeys(one.series for one in self.drawn))
 
 
 def load_dashboards(folders: Iterable[Path], themes: dict[str, Theme], *, window: int) -> dict[str, Dashboard]:

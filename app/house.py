@@ -15,7 +15,7 @@ from app import vitals
 from app.assets import Assets
 from app.cards import Cards
 from app.counter import Counter
-from app.dashboards import SHIPPED, Dashboard, load_dashboards
+from app.dashboard import SHIPPED, Dashboard
 from app.errors import JournalUnusable, NotServing, describe
 from app.files import Files
 from app.hub import Hub
@@ -26,7 +26,6 @@ from app.lock import Held, lock
 from app.publisher import Publisher
 from app.samplers import Sampler, Samplers, SamplerState
 from app.settings import Settings
-from app.themes import themes
 
 SILENT_S = 15.0  # a page calls a feed stale at this age
 LOCK_S = 1.0  # the hub's lock is held for less than a millisecond
@@ -64,6 +63,7 @@ class House:
         self._is_open = Event()
         self._stopping = Event()
         self.publish_pages: Callable[[], None] = lambda: None  # called by the publisher after each round
+        self.opened: Callable[[], None] = lambda: None  # called once the dashboards are built
 
     @property
     def pages(self) -> Path:
@@ -153,6 +153,10 @@ class House:
         return self._is_open.is_set()
 
     def _build(self) -> None:
+        # Bokeh takes half a second to load, for which neither pushes nor commands wait.
+        from app.dashboards import load_dashboards
+        from app.themes import themes
+
         settings = self.settings
         vitals.own_figures[:] = [self._figures]
         folders = [folder for folder in (SHIPPED, Path(settings.dashboards)) if folder.is_dir()]
@@ -182,6 +186,7 @@ class House:
         )
         self.journal.lead(self._begin_to_sample, self._end_sampling)
         self._publisher.start()
+        self.opened()
 
     def _begin_to_sample(self) -> None:
         self._samplers = Samplers(self.hub, [one for each in self.dashboards.values() for one in each.samplers])

@@ -8,7 +8,7 @@ import secrets
 
 from flask import Flask
 
-from app.dashboards import Dashboard
+from app.dashboard import Dashboard
 from app.files import Files
 from app.guard import NONCE, policy
 from app.house import House

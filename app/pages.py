@@ -5,7 +5,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.cards import BOX, matches, text_of
 from app.clock import format_ms, now_ms
-from app.dashboards import Dashboard
+from app.dashboard import Dashboard
 from app.errors import BrokenDashboard, UnknownDashboard
 from app.guard import EMBED_SCRIPT, current_house, page, root, sees_errors
 from app.sparkline import duration

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from app.clock import format_ms
-from app.dashboards import Dashboard
+from app.dashboard import Dashboard
 from app.drawn import VERDICTS, Drawn
 from app.history import as_rate
 from app.hub import Hub, SeriesSnapshot

@@ -1,5 +1,7 @@
 """The `flask --app wsgi` commands, on the journal of an open house."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -7,7 +9,7 @@ from threading import Thread
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from served import TOKEN
+from served import ROOT, TOKEN
 from werkzeug.serving import make_server
 
 from app.house import House
@@ -128,3 +130,11 @@ def test_a_journal_is_copied_between_a_file_and_servers_alone(app: Flask, given:
     ended = app.test_cli_runner().invoke(args=["journal", "copy", *given])
     assert ended.exit_code == 2
     assert "Give a file and NATS servers" in ended.output
+
+
+def test_no_command_waits_for_bokeh_to_load() -> None:
+    code = "import sys, wsgi; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "app.house" in loaded
+    assert not {"bokeh.models", "bokeh.embed"} & set(loaded)

@@ -9,9 +9,11 @@ import pytest
 from bokeh.model import Model
 from flask.testing import FlaskClient
 
-from app.dashboards import Dashboard, load_dashboards
+from app.dashboard import Dashboard
+from app.dashboards import load_dashboards
 from app.drawn import Drawn
-from app.explore import GLYPHS, as_file, draw
+from app.explore import GLYPHS
+from app.explored import as_file, draw
 from app.house import House
 from app.themes import dress, themes
 

@@ -8,7 +8,7 @@ import pytest
 
 from app import cards as cards_module
 from app.cards import Cards, matches
-from app.dashboards import Dashboard
+from app.dashboard import Dashboard
 from app.drawn import Drawn
 from app.files import Files
 from app.hub import Hub

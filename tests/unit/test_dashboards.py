@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.dashboards import SHIPPED, Dashboard, load_dashboards
+from app.dashboard import SHIPPED, Dashboard
+from app.dashboards import load_dashboards
 from app.themes import COLOURS, themes
 
 GOOD = """
@@ -172,7 +173,8 @@ def test_the_shipped_dashboards_are_well() -> None:
 
 def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_reload() -> None:
     code = (
-        "import hashlib; from app.dashboards import SHIPPED, load_dashboards; from app.themes import themes;"
+        "import hashlib; from app.dashboard import SHIPPED; from app.dashboards import load_dashboards;"
+        "from app.themes import themes;"
         "print([hashlib.md5(b''.join(d.documents.values())).hexdigest()"
         " for d in load_dashboards([SHIPPED], themes(), window=9).values()])"
     )

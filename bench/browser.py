@@ -178,10 +178,12 @@ def _dash(every_ms: int) -> Iterator[Shown]:
 
 
 Start = Callable[[int], AbstractContextManager[Shown]]  # to an update each so many milliseconds
+Contenders = tuple[Browser, dict[str, Start]]
 
 
 @contextmanager
-def _starts() -> Iterator[tuple[Browser, dict[str, Start]]]:
+def starts() -> Iterator[Contenders]:
+    """Start what all contenders need: a browser, and Tidegauge's server."""
     with (
         _serve() as server,
         sync_playwright() as playwright,
@@ -191,20 +193,20 @@ def _starts() -> Iterator[tuple[Browser, dict[str, Start]]]:
         yield browser, {OURS: lambda every_ms: _ours(server, every_ms), DASH: _dash, TUTORIAL: _tutorial}
 
 
-def cost(updates: int) -> Table:
+def cost(contenders: Contenders, updates: int) -> Table:
     """Return what each of *updates* costs at 1,000 points in each plot."""
     columns = dict.fromkeys(["script", "layout", "main thread", "whole browser"], "ms")
     table = Table(f"In the browser: an update of {SERIES} plots of {SAMPLES:,} points", columns, TUTORIAL, "script")
     rounds = max(1, updates // ROUND)
-    with _starts() as (browser, starts):
-        for _ in range(rounds):
-            for name, start in starts.items():
-                with start(PACE_MS) as shown, _opened(browser, shown) as tab:
-                    table.add(name, **tab.cost_ms(updates // rounds))
+    browser, start_of = contenders
+    for _ in range(rounds):
+        for name, start in start_of.items():
+            with start(PACE_MS) as shown, _opened(browser, shown) as tab:
+                table.add(name, **tab.cost_ms(updates // rounds))
     return table
 
 
-def heap(updates: int) -> Iterator[Table]:
+def heap(contenders: Contenders, updates: int) -> Iterator[Table]:
     """Yield what so many updates leave in the heap, as fast as each allows; after each contender, as they take long.
 
     Who keeps every point takes ever longer for the next: after PATIENCE_S it counts as far as it is.
@@ -212,13 +214,13 @@ def heap(updates: int) -> Iterator[Table]:
     columns = {"before": "MB", "after": "MB", "updates": ""}
     title = f"In the browser: the heap after {updates:,} updates of {SERIES} plots, or {PATIENCE_S / 60:g} minutes"
     table = Table(title, columns, OURS, "after")
-    with _starts() as (browser, starts):
-        for name, start in starts.items():
-            with start(FASTEST_MS) as shown, _opened(browser, shown) as tab:
-                tab.update(updates // 10)  # what is compiled on the way stays
-                before, done, deadline = tab.heap_mb(), 0, time.monotonic() + PATIENCE_S
-                while done < updates and time.monotonic() < deadline:
-                    tab.update(min(AT_ONCE, updates - done))
-                    done = min(done + AT_ONCE, updates)
-                table.add(name, before=before, after=tab.heap_mb(), updates=done)
-            yield table
+    browser, start_of = contenders
+    for name, start in start_of.items():
+        with start(FASTEST_MS) as shown, _opened(browser, shown) as tab:
+            tab.update(updates // 10)  # what is compiled on the way stays
+            before, done, deadline = tab.heap_mb(), 0, time.monotonic() + PATIENCE_S
+            while done < updates and time.monotonic() < deadline:
+                tab.update(min(AT_ONCE, updates - done))
+                done = min(done + AT_ONCE, updates)
+            table.add(name, before=before, after=tab.heap_mb(), updates=done)
+        yield table

@@ -109,7 +109,8 @@ def section(tables: dict[str, Table], machine: dict[str, str]) -> str:
         beside = ", ".join(f"{name} {number(value)}" for name, value in others if value is not None)
         lines.append(f"| {row.says} | **{number(ours or 0)}**{f' {row.unit}' if row.unit else ''} | {beside} |")
     on = f"{machine['processor']}, {machine['memory']}, {machine['system']}, Python {machine['Python']}"
-    return "\n".join([*lines, "", f"Medians of one run; server and load shared {on}, Bokeh {machine['Bokeh']}.", ""])
+    how = f"Medians, each line of one run; server and load shared {on}, Bokeh {machine['Bokeh']}."
+    return "\n".join([*lines, "", how, ""])
 
 
 def chart(tables: dict[str, Table]) -> str:

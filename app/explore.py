@@ -106,7 +106,7 @@ def _history(drawn: list[Drawn], start: int, end: int) -> tuple[int, list[dict[s
 @blueprint.get("/explore/")
 def explore() -> Response:
     """Send the page that draws ``?series=``; ``&glyph=`` of GLYPHS, ``&together`` in one plot, ``&rate`` a second."""
-    from app.explored import as_file  # which loads Bokeh: see House._build
+    from app import explored  # loads Bokeh, see House
 
     house = current_house()
     names, glyph = _series(), _glyph()
@@ -130,7 +130,7 @@ def explore() -> Response:
         glyph=glyph,
         glyphs=GLYPHS,
         troubles={},
-        code=as_file(names, glyph, **_options()) if names else "",
+        code=explored.as_file(names, glyph, **_options()) if names else "",
     )
 
 

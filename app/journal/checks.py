@@ -34,7 +34,7 @@ def as_table(rows: Iterable[tuple[Any, ...]], kind: type[Number], width: int) ->
     try:
         return np.fromiter(chain.from_iterable(rows), kind).reshape(-1, width)
     except (TypeError, ValueError, OverflowError) as error:
-        raise apsw.CorruptError(f"a sample is no number: {error}") from error
+        raise apsw.CorruptError(f"a row has something else than numbers: {error}") from error
 
 
 def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> Columns:
@@ -107,10 +107,13 @@ def damaged(
     Args:
         seq, series, time, value: the samples found, in the order of ``seq``.
         batches: (first_seq, last_seq, checksum) in order, covering the samples.
+
+    Raises:
+        apsw.CorruptError: a batch has something else than numbers.
     """
     if not batches:
         return []
-    first, last, expected = np.array(batches, dtype=np.int64).T
+    first, last, expected = as_table(batches, np.int64, 3).T
     lost: list[tuple[int, int]] = []
     if len(seq) > (last - first + 1).sum():  # of some the batch is lost: they are no part of the next one
         batch = np.minimum(np.searchsorted(last, seq), len(last) - 1)
@@ -149,6 +152,8 @@ def read_checked(
     batches, samples = [], 0
     with db:  # one moment: retention may remove batches meanwhile
         for first, last, checksum in db.execute(query, (after, to)):
+            if not isinstance(first, int):
+                raise apsw.CorruptError(f"the batch up to {last} does not say where it begins")
             batches.append((first, last, checksum))
             samples += last - first + 1
             if samples >= limit > 0:

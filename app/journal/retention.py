@@ -31,8 +31,11 @@ def trim(db: apsw.Connection, retention: Retention, kept: int, now_ms: int) -> t
     oldest_ms = now_ms - round(retention.days * DAY_MS)
     excess = kept - retention.samples
     to = removed = 0
-    # The last batch stays: it tells where the numbers stand.
-    query = "SELECT last_seq, first_seq, at FROM batch WHERE last_seq < ? ORDER BY last_seq LIMIT 500"
+    # The last batch stays: it tells where the numbers stand. What is damaged need be no number; it goes as the oldest.
+    query = """
+        SELECT last_seq, iif(typeof(first_seq) = 'integer', first_seq, last_seq), iif(typeof(at) = 'integer', at, 0)
+        FROM batch WHERE last_seq < ? ORDER BY last_seq LIMIT 500
+    """
     [(newest,)] = db.execute("SELECT max(last_seq) FROM batch")
     for last, first, at in db.execute(query, (newest,)):
         if removed >= STEP_SAMPLES or (at >= oldest_ms and removed >= excess):

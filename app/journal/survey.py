@@ -56,4 +56,4 @@ def _check_next(db: apsw.Connection, after: int, to: int) -> tuple[list[tuple[in
     except apsw.CorruptError:
         query = "SELECT first_seq, last_seq FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq LIMIT 1"
         [(first, last)] = db.execute(query, (after, to))
-        return [(first, last)], last
+        return [(first if isinstance(first, int) else after + 1, last)], last

@@ -91,9 +91,10 @@ class Writer:
             if (said := db.pragma("integrity_check", table)) != "ok":
                 raise apsw.CorruptError(said)
         [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
-        query = "SELECT last_seq, at FROM batch ORDER BY last_seq DESC LIMIT 1"
-        newest, arrived_ms = next(iter(db.execute(query)), (0, 0))
-        self._clock.begin(arrived_ms)
+        newest_two = list(db.execute("SELECT last_seq, at FROM batch ORDER BY last_seq DESC LIMIT 2"))
+        newest = newest_two[0][0] if newest_two else 0
+        # Of two times of arrival the earlier: one may be damaged, and by a late one all that is kept would be too old.
+        self._clock.begin(min((at for _, at in newest_two if isinstance(at, int)), default=0))
         self.ids = dict(db.execute("SELECT name, id FROM series WHERE name IS NOT NULL"))
         self.units = dict(db.execute("SELECT name, unit FROM unit"))
         query = "SELECT push, last_seq FROM batch WHERE push IS NOT NULL ORDER BY last_seq DESC LIMIT ?"

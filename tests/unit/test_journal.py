@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from time import sleep
 
 import apsw
 import numpy as np
@@ -24,7 +25,7 @@ from app.journal import Stamped
 from app.journal.checks import as_columns, checksum, checksums
 from app.journal.mark import STEP
 from app.journal.recovery import recover
-from app.journal.sqlite import Retention, SqliteJournal
+from app.journal.sqlite import IDLE_S, Retention, SqliteJournal
 
 Eventually = Callable[..., None]
 PAGE = 4096  # bytes
@@ -304,6 +305,53 @@ def test_a_wrecked_page_that_is_not_indexed_yet_costs_its_batches_only(
         values = [row[2] for row in hub.read("a", 0, limit=10_000)]
         assert 1500.5 not in values
         assert len(values) >= 3500
+
+
+def spoil_batch(path: Path, last: int, column: str, value: object) -> None:
+    """Write *value* to the row of a batch, also where its table does not allow that."""
+    change = f"UPDATE batch SET {column} = ? WHERE last_seq = ?"  # noqa: S608
+    with closing(apsw.Connection(str(path))) as db:
+        schema = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'batch'").get
+    for sql in (schema.replace("NOT NULL", ""), schema):
+        with closing(apsw.Connection(str(path))) as db:
+            db.pragma("writable_schema", True)
+            db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'batch'", (sql,))
+        if sql != schema:
+            with closing(apsw.Connection(str(path))) as db:
+                db.execute(change, (value, last))
+
+
+@pytest.mark.parametrize("value", [None, "soon", 1.5])
+@pytest.mark.parametrize("column", ["at", "first_seq", "checksum"])
+@pytest.mark.parametrize("last", [4000, 3900, 100])
+def test_a_batch_whose_row_has_no_numbers_costs_at_most_its_samples(
+    path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually, column: str, value: object, last: int
+) -> None:
+    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
+    fill(path)
+    spoil_batch(path, last, column, value)
+    with opened(path, window=10) as hub:
+        if column != "at":
+            eventually(lambda: any(f"samples {last - 99} to {last} are damaged" in loss for loss in hub.journal.losses))
+        values = {row[2] for row in hub.read("a", 0, limit=10_000)}
+        spoilt = {999.5 + seq for seq in range(last - 99, last + 1)}
+        assert values == {999.5 + seq for seq in range(1, 4001)} - (spoilt if column != "at" else set())
+        assert hub.append([("a", 9999, 1.0)]).seq > 4000
+
+
+@pytest.mark.parametrize("last", [4000, 3900, 100])
+@pytest.mark.parametrize("at", [None, 0, 2**52])
+def test_by_a_damaged_time_of_arrival_nothing_else_grows_too_old(
+    path: Path, caplog: pytest.LogCaptureFixture, last: int, at: object
+) -> None:
+    fill(path)
+    spoil_batch(path, last, "at", at)
+    with opened(path, window=10) as hub:
+        hub.append([("a", 9999, 1.0)])
+        sleep(3 * IDLE_S)  # it is tidied meanwhile
+        kept = len(hub.read("a", 0, limit=10_000))
+        assert kept == 4001 or (last == 100 and kept == 3901)
+    assert "could not be tidied" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
 
-torture: develop ## attacks, kills and faults in their long form, about an hour; writes docs/torture.json and SECURITY.md's table
+torture: develop ## attacks, kills and faults in their long form, an hour and a half; writes docs/torture.json and SECURITY.md's table
 	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python -m torture
 
 soak: develop ## two hours of everything at once

@@ -20,9 +20,10 @@
             return source.rate_s === 1 ? `${unit}/s` : `${unit}/${source.rate_s} s`;
         },
 
-        // The only unit of a plot, or "".
+        // The only unit of a plot, or "". A pattern that was given one has it before a series matches.
         ofPlot(plot, feed) {
-            const all = new Set(Tidegauge.Figures.liveSources(plot).map((one) => units.of(one, feed)));
+            const sources = plot.renderers.map((one) => one.data_source).filter((one) => one instanceof Tidegauge.LiveSource);
+            const all = new Set(sources.filter((one) => one.unit || !one.isTemplate).map((one) => units.of(one, feed)));
             return all.size === 1 ? [...all][0] : "";
         },
 
@@ -68,16 +69,17 @@
             }
             for (const [source, renderer] of lines) renderer.name ??= source.series;
             const renderers = [...lines.values()];
-            if (ours) {
-                if (ours.renderers.length !== renderers.length) ours.renderers = renderers;
-                return;
-            }
             const formatter = plot.left[0]?.formatter;
             const form = units.isOwn(formatter) ? formatter.format : "0,0.[0000]";
             const known = /^[^@${}<>&]*$/.test(unit) && !units.isOwn(formatter) ? ` ${unit}` : ""; // what stands here is a template
+            const tooltips = [...(lines.size > 1 ? [["", "$name"]] : []), ["", `@v{${form}}${known}`], ["", "@t{%F %T}"]];
+            if (ours) {
+                if (ours.renderers.length !== renderers.length) ours.renderers = renderers;
+                if (String(ours.tooltips) !== String(tooltips)) ours.tooltips = tooltips;
+                return;
+            }
             plot.add_tools(new HoverTool({
-                renderers, tags: ["tidegauge"], mode: "vline", description: "Values",
-                tooltips: [...(lines.size > 1 ? [["", "$name"]] : []), ["", `@v{${form}}${known}`], ["", "@t{%F %T}"]],
+                renderers, tooltips, tags: ["tidegauge"], mode: "vline", description: "Values",
                 formatters: {"@t": "datetime", "@v": formatter instanceof PrintfTickFormatter ? "printf" : "numeral"},
             }));
         }

@@ -95,6 +95,31 @@ def test_units_and_descriptions_are_where_the_values_are(open_tab: Open, server:
     assert tab.page.get_by_text("How busy it is.").is_visible()
 
 
+def test_a_pattern_that_nothing_matches_yet_has_its_unit_and_names_its_lines_later(
+    open_tab: Open, server: Served
+) -> None:
+    tab = open_tab("dashboard/zoo/?span=1m")
+    label = "() => Bokeh.documents[0].roots()[0].children[4].left[0].axis_label"
+    assert tab.page.evaluate(label) == "°C"
+    canvas = tab.page.locator("#figures canvas").last
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+
+    def shown(text: str) -> bool:
+        tab.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2 + time.monotonic() % 5)
+        return tab.page.locator(".bk-Tooltip").get_by_text(text, exact=True).count() > 0
+
+    def draw(host: str, value: float) -> None:
+        push(server, *((f"later{{host={host}}}", value, now() - n * 1000) for n in range(30, 0, -1)))
+
+    draw("first", 18.5)
+    tab.until(lambda: shown("18.5 °C"))
+    assert not shown("first")
+    draw("second", 19.5)
+    tab.until(lambda: shown("19.5 °C") and shown("first") and shown("second"))
+    assert tab.complaints == []
+
+
 def test_a_value_in_a_band_is_named_at_the_top_until_it_leaves_it(open_tab: Open, server: Served) -> None:
     tab = open_tab("dashboard/zoo/")
     line = tab.page.locator("#bands")

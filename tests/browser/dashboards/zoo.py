@@ -22,4 +22,6 @@ def zoo():
     bars.vbar("label", top="v", width=0.8, source=newest)
     columns = [TableColumn(field="label", title="Host"), TableColumn(field="v", title="Usage")]
     table = DataTable(source=newest, columns=columns, height=140, sizing_mode="stretch_width")
-    return column(lines, rates, bars, table, sizing_mode="stretch_width")
+    later = figure(title="Later", x_axis_type="datetime", **SIZE)
+    later.line("t", "v", source=live("later{host=*}", unit="°C"))
+    return column(lines, rates, bars, table, later, sizing_mode="stretch_width")

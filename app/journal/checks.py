@@ -137,6 +137,11 @@ def joined(columns: Columns, backwards: Columns) -> Columns:
     return seq[places], series[places], time[places], value[places]
 
 
+def begin_of(first: object, last: int, before: int) -> int:
+    """Return where the batch up to *last* begins: at *first*, as its row says, or behind *before* if that cannot be."""
+    return first if isinstance(first, int) and before < first <= last else before + 1
+
+
 def read_checked(
     db: apsw.Connection, after: int, to: int, limit: int = -1
 ) -> tuple[Columns, list[tuple[int, int]], int]:
@@ -149,18 +154,19 @@ def read_checked(
         The samples as columns, the batches that are damaged, and the last seq that was read (*after*: there was none).
     """
     query = "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
-    batches, samples = [], 0
+    batches, wrong, samples, end = [], set(), 0, after
     with db:  # one moment: retention may remove batches meanwhile
-        for first, last, checksum in db.execute(query, (after, to)):
-            if not isinstance(first, int):
-                raise apsw.CorruptError(f"the batch up to {last} does not say where it begins")
+        for said, last, checksum in db.execute(query, (after, to)):
+            first = begin_of(said, last, end)
             batches.append((first, last, checksum))
+            if first != said:
+                wrong.add((first, last))
             samples += last - first + 1
+            end = last
             if samples >= limit > 0:
                 break
-        end = batches[-1][1] if batches else after
         query = "SELECT seq, series, time, ifnull(value, 9e999) FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
         columns = as_columns(db.execute(query, (after, end)))
         if len(columns[0]) < samples or (np.diff(columns[0]) <= 0).any():
             columns = joined(columns, as_columns(db.execute(f"{query} DESC", (after, end))))
-    return columns, damaged(*columns, batches), end
+    return columns, sorted(wrong.union(damaged(*columns, batches))), end

@@ -33,7 +33,7 @@ def trim(db: apsw.Connection, retention: Retention, kept: int, now_ms: int) -> t
     to = removed = 0
     # The last batch stays: it tells where the numbers stand. What is damaged need be no number; it goes as the oldest.
     query = """
-        SELECT last_seq, CASE typeof(first_seq) WHEN 'integer' THEN first_seq ELSE last_seq END,
+        SELECT last_seq, CASE WHEN first_seq BETWEEN 1 AND last_seq THEN first_seq ELSE last_seq END,
             CASE typeof(at) WHEN 'integer' THEN at ELSE 0 END
         FROM batch WHERE last_seq < ? ORDER BY last_seq LIMIT 500
     """

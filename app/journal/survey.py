@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import apsw
 
 from app.journal import runs
-from app.journal.checks import read_checked
+from app.journal.checks import begin_of, read_checked
 from app.journal.runs import Run
 
 SLICE_SAMPLES = 20_000  # checked at once
@@ -56,4 +56,4 @@ def _check_next(db: apsw.Connection, after: int, to: int) -> tuple[list[tuple[in
     except apsw.CorruptError:
         query = "SELECT first_seq, last_seq FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq LIMIT 1"
         [(first, last)] = db.execute(query, (after, to))
-        return [(first if isinstance(first, int) else after + 1, last)], last
+        return [(begin_of(first, last, after), last)], last

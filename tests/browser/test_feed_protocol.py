@@ -63,6 +63,7 @@ def page(browser: Browser, server: Served) -> Page:
     return page
 
 
+pytestmark = pytest.mark.timeout(400)  # what they take depends on the machine alone: 20 s, or ten times as much
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 between = st.lists(st.integers(-1, 1), max_size=30)
 

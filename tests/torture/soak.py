@@ -8,8 +8,9 @@ import numpy as np
 import psutil
 from served import Served
 from torture.harness import Found, Scenario
-from torture.load import load, serving
+from torture.load import fill, load, serving
 
+FILLED = 500_000  # samples: more than SQLite's page cache of 8 MiB has room for, which else fills for 20 minutes
 WARM_UP = 6  # of the rounds, which are minutes: windows fill, caches and the heap reach their size
 ASKERS = 4  # in the warm-up, without a pause: as much as an hour asks for later
 SLOPE_MB_H = 1.0
@@ -19,15 +20,17 @@ NOTED_MIN = 20  # between two figures of memory
 def run(rounds: int, random: Random) -> Found:
     """Push, poll, read back and draw for so many minutes, with a look at the process in each."""
     found, seen = Found(), []
-    with serving(TIDEGAUGE_WINDOW="200") as server, load(server, pushes_per_s=100, polls_per_s=200) as running:
-        warm_up = min(WARM_UP, rounds // 2)
-        with ThreadPoolExecutor(ASKERS) as askers:
-            seeds = [random.random() for _ in range(ASKERS)]
-            list(askers.map(lambda seed: _ask(server, Random(seed), minutes=warm_up, pause_s=0), seeds))
-        for _ in range(warm_up, rounds):
-            _ask(server, random, minutes=1, pause_s=0.5)
-            process = psutil.Process(server.daemon_pid)
-            seen.append((process.memory_info().rss / 1e6, process.num_fds(), process.num_threads()))
+    with serving(TIDEGAUGE_WINDOW="200") as server:
+        fill(server, FILLED)
+        with load(server, pushes_per_s=100, polls_per_s=200) as running:
+            warm_up = min(WARM_UP, rounds // 2)
+            with ThreadPoolExecutor(ASKERS) as askers:
+                seeds = [random.random() for _ in range(ASKERS)]
+                list(askers.map(lambda seed: _ask(server, Random(seed), minutes=warm_up, pause_s=0), seeds))
+            for _ in range(warm_up, rounds):
+                _ask(server, random, minutes=1, pause_s=0.5)
+                process = psutil.Process(server.daemon_pid)
+                seen.append((process.memory_info().rss / 1e6, process.num_fds(), process.num_threads()))
     for what, answers in (("pushes", running.pushes), ("polls", running.polls)):
         found.count(what, answers.good)
         found.count(f"{what} failed", sum(answers.failed.values()))

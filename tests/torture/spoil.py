@@ -1,4 +1,4 @@
-"""Eight ways to damage a journal's files, and which samples each may cost."""
+"""Nine ways to damage a journal's files, and which samples each may cost."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -110,6 +110,29 @@ def stray_write(folder: Path, _: Journals, random: Random) -> Spoilt:
     return Spoilt(f"a byte of the index changed, at {at}", set(), surely=True)
 
 
+def batch_spoilt(folder: Path, journals: Journals, random: Random) -> Spoilt:
+    first, last = random.choice([*journals.sound.batches, *journals.sound.batches[-2:]])
+    column = random.choice(["at", "first_seq", "checksum"])
+    value = random.choice([None, "soon", 1.5, 0, -1, last + 1, random.randrange(2**52), 2**62])
+    write_batch(folder / FILE, last, column, value)
+    costs = set(range(first, last + 1))
+    return Spoilt(f"{value} written as {column} of the batch {first} to {last}", costs, surely=column != "at")
+
+
+def write_batch(path: Path, last: int, column: str, value: object) -> None:
+    """Write *value* to the row of a batch, also where its table does not allow that."""
+    change = f"UPDATE batch SET {column} = ? WHERE last_seq = ?"  # noqa: S608
+    with closing(apsw.Connection(str(path))) as db:
+        schema = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'batch'").get
+    for sql in (schema.replace("NOT NULL", ""), schema):
+        with closing(apsw.Connection(str(path))) as db:
+            db.pragma("writable_schema", True)
+            db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'batch'", (sql,))
+        if sql != schema:
+            with closing(apsw.Connection(str(path))) as db:
+                db.execute(change, (value, last))
+
+
 def _missing(folder: Path, journals: Journals) -> set[int]:
     """Return the numbers that SQLite itself no longer finds."""
     left = contents(folder).samples
@@ -125,4 +148,5 @@ WAYS: list[Callable[[Path, Journals, Random], Spoilt]] = [
     torn_tail,
     spoilt_header,
     older_copy,
+    batch_spoilt,
 ]

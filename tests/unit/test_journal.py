@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torture.spoil import write_batch
 
 from app.errors import CursorGone, JournalUnusable, JournalUnwritable, UnknownSeries
 from app.hub import Hub
@@ -307,29 +308,15 @@ def test_a_wrecked_page_that_is_not_indexed_yet_costs_its_batches_only(
         assert len(values) >= 3500
 
 
-def spoil_batch(path: Path, last: int, column: str, value: object) -> None:
-    """Write *value* to the row of a batch, also where its table does not allow that."""
-    change = f"UPDATE batch SET {column} = ? WHERE last_seq = ?"  # noqa: S608
-    with closing(apsw.Connection(str(path))) as db:
-        schema = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'batch'").get
-    for sql in (schema.replace("NOT NULL", ""), schema):
-        with closing(apsw.Connection(str(path))) as db:
-            db.pragma("writable_schema", True)
-            db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'batch'", (sql,))
-        if sql != schema:
-            with closing(apsw.Connection(str(path))) as db:
-                db.execute(change, (value, last))
-
-
-@pytest.mark.parametrize("value", [None, "soon", 1.5])
+@pytest.mark.parametrize("value", [None, "soon", 1.5, 0, -1, 5000, 2**52, 2**62])
 @pytest.mark.parametrize("column", ["at", "first_seq", "checksum"])
 @pytest.mark.parametrize("last", [4000, 3900, 100])
-def test_a_batch_whose_row_has_no_numbers_costs_at_most_its_samples(
+def test_a_batch_whose_row_is_wrong_costs_at_most_its_samples(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually, column: str, value: object, last: int
 ) -> None:
     monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
     fill(path)
-    spoil_batch(path, last, column, value)
+    write_batch(path, last, column, value)
     with opened(path, window=10) as hub:
         if column != "at":
             eventually(lambda: any(f"samples {last - 99} to {last} are damaged" in loss for loss in hub.journal.losses))
@@ -345,13 +332,23 @@ def test_by_a_damaged_time_of_arrival_nothing_else_grows_too_old(
     path: Path, caplog: pytest.LogCaptureFixture, last: int, at: object
 ) -> None:
     fill(path)
-    spoil_batch(path, last, "at", at)
+    write_batch(path, last, "at", at)
     with opened(path, window=10) as hub:
         hub.append([("a", 9999, 1.0)])
         sleep(3 * IDLE_S)  # it is tidied meanwhile
         kept = len(hub.read("a", 0, limit=10_000))
         assert kept == 4001 or (last == 100 and kept == 3901)
     assert "could not be tidied" not in caplog.text
+
+
+def test_by_a_damaged_beginning_no_more_batches_are_removed(path: Path) -> None:
+    fill(path)
+    write_batch(path, 100, "at", 0)
+    write_batch(path, 100, "first_seq", 2**52)
+    with opened(path, window=10) as hub:
+        hub.append([("a", 9999, 1.0)])
+        sleep(3 * IDLE_S)  # the batch, as it is the oldest, is removed meanwhile
+        assert len(hub.read("a", 0, limit=10_000)) == 3901
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def page(browser: Browser, server: Served) -> Page:
     return page
 
 
-pytestmark = pytest.mark.timeout(400)  # what they take depends on the machine alone: 20 s, or ten times as much
+pytestmark = pytest.mark.timeout(400)  # on a busy machine 40 plays have taken more than 120 s
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 between = st.lists(st.integers(-1, 1), max_size=30)
 

@@ -107,7 +107,7 @@ def test_a_pattern_that_nothing_matches_yet_has_its_unit_and_names_its_lines_lat
 
     def shown(text: str) -> bool:
         tab.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2 + time.monotonic() % 5)
-        return tab.page.locator(".bk-Tooltip").get_by_text(text, exact=True).count() > 0
+        return bool(tab.page.locator(".bk-Tooltip").get_by_text(text, exact=True).count())
 
     def draw(host: str, value: float) -> None:
         push(server, *((f"later{{host={host}}}", value, now() - n * 1000) for n in range(30, 0, -1)))

@@ -1,6 +1,7 @@
 // A dashboard's page: embeds its figures and says how fresh they are.
 "use strict";
 (() => {
+    const {AllLabels, NoOverlap} = Bokeh.require("models/policies/labeling");
     const {document: documentUrl} = document.body.dataset;
     const element = document.getElementById("figures");
     const state = document.getElementById("state");
@@ -43,6 +44,10 @@
         if (matchMedia("(pointer: coarse)").matches) {
             figures.prepare(() => figures.plots.forEach(({toolbar}) => { toolbar.active_drag = null; }));
         }
+        // Times on a narrow plot do not run into each other; an axis that was given a policy keeps it.
+        figures.prepare(() => figures.plots.flatMap(Figures.timeAxes).forEach((axis) => {
+            if (axis.major_label_policy instanceof AllLabels) axis.major_label_policy = new NoOverlap({min_distance: 8}); // px
+        }));
         const nameZone = () => clock.name(figures.plots);
         figures.prepare(nameZone);
         addEventListener("zonechange", nameZone);

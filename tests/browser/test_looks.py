@@ -5,6 +5,7 @@ them anew. Look at each before you commit it.
 import io
 import os
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,17 @@ PAGES = {
 }
 # What is another one each time: ages and the state that is just being found.
 CALM = ".state, .state *, .age, [data-name=server] .newest { visibility: hidden !important; }"
+# Remember the times that are written on axes from now on: [text, left, right] in CSS pixels, as often as they are.
+REMEMBER = """() => {
+    window.written = [];
+    const {fillText} = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        const {a, e} = this.getTransform();
+        const left = (e + a * x) / devicePixelRatio;
+        if (/^\\d+:\\d\\d/.test(text)) written.push([text, left, left + this.measureText(text).width]);
+        fillText.call(this, text, x, y);
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +99,15 @@ def test_a_change_of_layout_or_colour_is_noticed(open_tab: Open, change: str) ->
     before = picture(tab)
     tab.page.add_style_tag(content=change)
     assert changed(before, picture(tab)) > TOLERANCE
+
+
+def test_times_on_an_axis_do_not_run_into_each_other(open_tab: Open) -> None:
+    tab = open_tab(f"dashboard/zoo/?from={START}&to={START + 60_000}", viewport=PHONE, color_scheme="light")
+    tab.page.evaluate(REMEMBER)
+    tab.page.get_by_label("Theme").select_option("Dark")
+    tab.page.wait_for_timeout(1500)
+    written = tab.page.evaluate("window.written")
+    neighbours = [(one, other) for one, other in pairwise(written) if one[1] < other[1]]  # else it is the next axis
+    assert len(neighbours) >= 2
+    assert [(one, other) for one, other in neighbours if other[1] - one[2] < 5] == []
+    assert tab.complaints == []

@@ -4,6 +4,7 @@
     const {Document} = Bokeh.require("document/document");
     const {add_document_standalone: embed} = Bokeh.embed;
     const {Plot} = Bokeh.require("models/plots/plot");
+    const {DataRange1d} = Bokeh.require("models/ranges/data_range1d");
     const {DatetimeAxis} = Bokeh.require("models/axes/datetime_axis");
     const {ColumnarDataSource} = Bokeh.require("models/sources/columnar_data_source");
     const {AjaxDataSource} = Bokeh.require("models/sources/ajax_data_source");
@@ -11,6 +12,13 @@
     // Between $$ and $$ Bokeh finds TeX, also in the name of a series; that would need MathJax. Text is shown as it is.
     const {PlainText} = Bokeh.require("models/text/plain_text");
     Bokeh.require("models/text/utils").parse_delimited_string = (text) => new PlainText({text});
+
+    // Without a sample there is no range of values, and without a range BokehJS draws no axis.
+    const {_compute_min_max: valuesOf} = DataRange1d.prototype;
+    DataRange1d.prototype._compute_min_max = function (...given) {
+        const [min, max] = valuesOf.apply(this, given);
+        return min <= max || this.scale_hint === "log" ? [min, max] : [0, 1]; // a logarithmic one has its own
+    };
 
     const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);
 

@@ -101,6 +101,8 @@ def test_a_pattern_that_nothing_matches_yet_has_its_unit_and_names_its_lines_lat
     tab = open_tab("dashboard/zoo/?span=1m")
     label = "() => Bokeh.documents[0].roots()[0].children[4].left[0].axis_label"
     assert tab.page.evaluate(label) == "°C"
+    values = "() => { const {start, end} = Bokeh.documents[0].roots()[0].children[4].y_range; return [start, end]; }"
+    tab.until(lambda: tab.page.evaluate(values) == pytest.approx([-0.05, 1.05]))  # else no axis is drawn
     canvas = tab.page.locator("#figures canvas").last
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -115,6 +117,7 @@ def test_a_pattern_that_nothing_matches_yet_has_its_unit_and_names_its_lines_lat
     draw("first", 18.5)
     tab.until(lambda: shown("18.5 °C"))
     assert not shown("first")
+    assert 17 < tab.page.evaluate(values)[0] < 18.5
     draw("second", 19.5)
     tab.until(lambda: shown("19.5 °C") and shown("first") and shown("second"))
     assert tab.complaints == []

@@ -15,9 +15,10 @@
 
     // Without a sample there is no range of values, and without a range BokehJS draws no axis.
     const {_compute_min_max: valuesOf} = DataRange1d.prototype;
-    DataRange1d.prototype._compute_min_max = function (...given) {
-        const [min, max] = valuesOf.apply(this, given);
-        return min <= max || this.scale_hint === "log" ? [min, max] : [0, 1]; // a logarithmic one has its own
+    DataRange1d.prototype._compute_min_max = function (bounds, dimension) {
+        const [min, max] = valuesOf.call(this, bounds, dimension);
+        const isEmpty = !(min <= max) && dimension === 1 && this.scale_hint !== "log"; // BokehJS has one for logarithms
+        return isEmpty ? [0, 1] : [min, max];
     };
 
     const ajax = (figures) => [...figures.all_models].filter((model) => model instanceof AjaxDataSource);

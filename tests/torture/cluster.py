@@ -243,9 +243,14 @@ def _judge(cluster: Cluster, loads: Sequence[Load], viewer: Viewer) -> None:
     shown, window = viewer.reader.columns(), _files(cluster.hosts[0])[1]
     found.counted["polls of a viewer who is sent back and forth"] = viewer.polls
     for series in window["series"]:
+        drawn, there = (
+            list(zip(*columns, strict=True)) for columns in (shown[series["name"]], (series["t"], series["v"]))
+        )
         found.expect(
-            shown[series["name"]] == [series["t"], series["v"]],
-            f"the viewer who is sent back and forth shows something else of {series['name']}",
+            drawn == there,
+            f"the viewer who is sent back and forth shows something else of {series['name']}:"
+            f" not {sorted(set(there) - set(drawn))[:9]}, but {sorted(set(drawn) - set(there))[:9]};"
+            f" {len(drawn)} of {len(there)} samples, the last one {there[-1]}",
         )
 
 

@@ -67,7 +67,7 @@ def require() -> Callable[[bool, str], None]:
 def eventually() -> Callable[..., None]:
     """Wait until a condition holds, at most *within_s* seconds."""
 
-    def wait(condition: Callable[[], object], within_s: float = 10.0) -> None:
+    def wait(condition: Callable[[], object], within_s: float = 30.0) -> None:
         deadline = monotonic() + within_s
         while not condition():
             assert monotonic() < deadline, f"did not come true within {within_s} s"

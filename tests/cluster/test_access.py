@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 import certificate
 import nats_servers
 import pytest
+from cluster.conftest import open_hub
 from nats_servers import Servers
 
 from app.errors import JournalUnusable, SettingsRefused
@@ -35,7 +36,7 @@ def joined(servers: Servers, folder: Path, credentials: str = "", ca: str = "", 
     access = Access(urls, str(file) if credentials else "", ca)
     hub = Hub(JetStreamJournal(access, "tidegauge", folder / "copy.sqlite", Retention()), window=10, max_series=10)
     try:
-        hub.open()
+        open_hub(hub)
         yield hub
     finally:
         hub.journal.close()

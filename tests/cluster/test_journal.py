@@ -164,7 +164,7 @@ def test_a_stream_that_is_gone_is_not_made_anew(
 
     async def delete() -> None:
         client = await nats.connect(servers.urls[0])
-        await client.jetstream().delete_stream(stream)
+        await client.jetstream(timeout=30).delete_stream(stream)
         await client.close()
 
     run(delete())
@@ -200,7 +200,7 @@ def test_a_stream_that_has_other_messages_than_were_taken_is_refused(
 
     async def go_on_without_the_last() -> None:
         client = await nats.connect(servers.urls[0])
-        context = client.jetstream()
+        context = client.jetstream(timeout=30)
         await context.delete_stream(stream)
         await streams.make(context, stream, 3, Retention(), epoch=host.epoch)
         for time in (0, 1, 5, 6):

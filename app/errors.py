@@ -61,8 +61,9 @@ def problem(status: int, what: str = "", instance: str = "", cure: str = "") -> 
 
 
 def describe(error: BaseException) -> str:
-    """Return *error* as a sentence fit for viewers: its class and text, folders taken out of paths."""
-    return re.sub(r"(?:/[\w.@+-]+)+/(?=[\w.@+-])", "", f"{type(error).__name__}: {error}")[:300]
+    """Return *error* as a sentence fit for viewers: its class and any text, folders taken out of paths."""
+    said = ": ".join(filter(None, (type(error).__name__, str(error))))
+    return re.sub(r"(?:/[\w.@+-]+)+/(?=[\w.@+-])", "", said)[:300]
 
 
 def reference(of: str) -> str:

@@ -64,20 +64,27 @@ def test_a_sampler_that_yields_rubbish_is_in_trouble_by_name(result: Any, proble
     assert set(values(hub, "a")) == {None}
 
 
+@pytest.mark.parametrize(
+    ("said", "trouble"),
+    [
+        (["cannot open /var/lib/shop/orders.db"], "ConnectionError: cannot open orders.db"),
+        ([], "ConnectionError"),
+    ],
+)
 def test_a_raising_sampler_gets_gaps_is_logged_once_and_named_again_when_it_is_well(
-    eventually: Eventually, caplog: pytest.LogCaptureFixture
+    said: list[str], trouble: str, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Event()
     broken.set()
 
     def flaky() -> int:
         if broken.is_set():
-            raise ConnectionError("cannot open /var/lib/shop/orders.db")
+            raise ConnectionError(*said)
         return 7
 
     with running(Sampler(("a",), flaky, 0.1)) as (hub, group):
         eventually(lambda: group.states[0].failures >= 3)
-        assert group.states[0].trouble == "ConnectionError: cannot open orders.db"
+        assert group.states[0].trouble == trouble
         broken.clear()
         eventually(lambda: 7.0 in values(hub, "a"))
         eventually(lambda: not group.states[0].trouble)
@@ -92,7 +99,7 @@ def test_a_hanging_sampler_delays_no_other_and_is_overdue(eventually: Eventually
         assert values(hub, "slow") == [None]
         assert group.states[0].overdue_s > 0.5
         assert "overdue" in group.states[0].trouble
-        assert group.silent_s < 1
+        eventually(lambda: group.silent_s < 1)
         hang.set()
 
 
@@ -105,16 +112,16 @@ def test_an_overdue_call_leaves_a_gap_before_its_value_and_its_missed_periods_ar
     def slow_once() -> int:
         calls.append(monotonic())
         if len(calls) == 2:
-            release.wait(0.55)
+            release.wait(2.75)
         return len(calls)
 
-    with running(Sampler(("a",), slow_once, 0.2)) as (hub, _):
+    with running(Sampler(("a",), slow_once, 1)) as (hub, _):
         eventually(lambda: len(calls) >= 4)
         eventually(lambda: len(values(hub, "a")) >= 6)
     assert values(hub, "a")[:6] == [None, 1.0, None, 2.0, 3.0, 4.0]
     times = [row[1] for row in hub.read("a", 0)]
     assert times == sorted(times)
-    on_the_grid = [round((call - calls[0]) / 0.2) for call in calls[:4]]
+    on_the_grid = [round(call - calls[0]) for call in calls[:4]]
     assert on_the_grid == [0, 1, 4, 5]
 
 

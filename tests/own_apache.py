@@ -110,7 +110,7 @@ def own_apache(
     with subprocess.Popen(command, env=os.environ | environ) as apache:
         try:
             host = Host(port, environ, folder)
-            deadline = monotonic() + 20
+            deadline = monotonic() + 60
             while not host.status("/live/health/live"):
                 assert apache.poll() is None, host.log
                 assert monotonic() < deadline, host.log

@@ -126,7 +126,7 @@ class Served:
         except OSError:
             return False
 
-    def wait_ready(self, path: str = "/health/ready", within_s: float = 20.0) -> None:
+    def wait_ready(self, path: str = "/health/ready", within_s: float = 60.0) -> None:
         deadline = monotonic() + within_s
         while not self.is_ready(path):
             assert monotonic() < deadline, f"not ready within {within_s} s"

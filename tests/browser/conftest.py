@@ -53,7 +53,7 @@ class Tab:
         found = Axe().run(self.page).response["violations"]
         return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
 
-    def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
+    def until(self, condition: Callable[[], object], within_s: float = 30.0) -> None:
         """Let the page go on until a condition holds: the browser is driven from this thread alone."""
         deadline = monotonic() + within_s
         while not condition():

@@ -172,7 +172,7 @@ def host(server: Served) -> Iterator[Host]:
     settings = {"TIDEGAUGE_DASHBOARDS": str(folder), "TIDEGAUGE_SHOW_ERRORS": "everyone"}
     try:
         with own_apache(server, settings=settings, token=TOKEN) as one:
-            one.wait_ready("/live/health/ready", within_s=60)  # many dashboards
+            one.wait_ready("/live/health/ready")  # many dashboards
             yield one
     finally:
         shutil.rmtree(folder)

@@ -209,7 +209,7 @@ def test_https_by_the_mount_that_the_file_shows_and_a_renewed_certificate(
         assert presented() == first
         second = renew()
         assert compose.inside("apache/reload") == (0, "")
-        eventually(lambda: presented() == second, within_s=30)
+        eventually(lambda: presented() == second)
         assert compose.inside("apache/healthcheck 30") == (0, "")
     finally:
         file.write_text(as_it_was)

@@ -78,9 +78,7 @@ def test_the_build_takes_nothing_from_the_clone_but_what_it_serves(compose: Comp
 def test_a_plain_docker_run_without_any_network_gets_healthy(compose: Compose, eventually: Callable[..., None]) -> None:
     container = docker("run", "--detach", "--network", "none", compose.image)
     try:
-        eventually(
-            lambda: docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy", within_s=30
-        )
+        eventually(lambda: docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy", 60)
     finally:
         docker("rm", "--force", "--volumes", container)
 

@@ -39,7 +39,7 @@ def foreground(
         streams = log if output is None else output
         apache = subprocess.Popen(command, stdout=streams, stderr=streams, start_new_session=True)
     try:
-        server.wait_ready(within_s=60)
+        server.wait_ready()
         yield apache
     finally:
         apache.send_signal(signal.SIGTERM)

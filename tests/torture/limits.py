@@ -102,7 +102,7 @@ def _threads(_random: Random, found: Found) -> None:
                 pool.submit(_get, server, f"/explore/?crowd={n}")
 
     with _container(f"--pids-limit={THREADS}") as (server, container):
-        server.wait_ready(within_s=60)
+        server.wait_ready()
         _within(f"{THREADS} threads", server, crowd, lambda: docker("logs", container), "tasks are allowed", found)
 
     def attack(server: Served) -> None:
@@ -112,7 +112,7 @@ def _threads(_random: Random, found: Found) -> None:
         docker("update", f"--pids-limit={10 * threads}", container)
 
     with _container() as (server, container):
-        server.wait_ready(within_s=60)
+        server.wait_ready()
         threads = len(docker("top", container, "-eL", "-o", "pid,lwp").splitlines()) - 1
         docker("update", f"--pids-limit={threads - SHORT}", container)
         found.counted["threads at rest"] = threads
@@ -137,7 +137,7 @@ def _memory(random: Random, found: Found) -> None:
 
     limits = (f"--memory={MEMORY_MB}m", f"--memory-swap={MEMORY_MB}m")
     with _container(*limits) as (server, container):
-        server.wait_ready(within_s=60)
+        server.wait_ready()
         name = f"{MEMORY_MB} MB of memory"
         _within(name, server, attack, lambda: docker("logs", container), ENDED, found)
 

@@ -77,6 +77,16 @@ def test_servers_that_speak_tls(
             pass
 
 
+def test_servers_that_take_only_small_messages_are_refused(tmp_path: Path) -> None:
+    refusal = "NATS takes 65536 bytes a message: set its max_payload to 524288 or more"
+    with (
+        nats_servers.running(1, more="max_payload: 65536") as servers,
+        pytest.raises(JournalUnusable, match=refusal),
+        joined(servers, tmp_path),
+    ):
+        pass
+
+
 def test_credentials_that_everybody_may_read_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     file.write_text(SEED)

@@ -70,6 +70,17 @@ def test_a_repeat_is_kept_once_whichever_host_it_reaches(join: Join, eventually:
     assert everything(hosts[0]) == everything(hosts[1])
 
 
+def test_a_push_of_many_long_names_and_their_units_is_several_messages(join: Join, eventually: Eventually) -> None:
+    """A server takes 1 MiB a message; here the names alone are more, and stand together."""
+    host, other = join(max_series=7000), join(max_series=7000)
+    eventually(lambda: not host.journal.problem and not other.journal.problem)
+    long = [f"{number:04}" + 496 * "\N{BLACK CIRCLE}" for number in range(900)]
+    names = [*long, *(f"short{number}" for number in range(6000))]
+    host.append([(name, 1, 1.0) for name in names])
+    host.note_units(dict.fromkeys(names, "W"))
+    eventually(lambda: other.names() == sorted(names) and other.units == dict.fromkeys(names, "W"))
+
+
 def test_a_host_that_returns_takes_what_it_has_missed(join: Join, eventually: Eventually) -> None:
     one, other = join("one"), join("other")
     eventually(lambda: not one.journal.problem and not other.journal.problem)

@@ -5,7 +5,7 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from app.journal.jetstream import streams
 from app.journal.jetstream.copy import Copy
 from app.journal.jetstream.engine import AGAIN_S, FAILURES, LIMIT_S, Access, Away, Connection, Engine, Refused
 from app.journal.jetstream.lease import Lease
-from app.journal.jetstream.message import BATCH, CONTROL, STEP, Control, Message, body, cut, encode
+from app.journal.jetstream.message import BATCH, CONTROL, PAYLOAD, STEP, Control, Message, body, cut, cut_units, encode
 from app.journal.retention import Retention
 
 OPEN_S = 3.0  # a start waits for the engine so long, and then goes on with what the copy has
@@ -150,7 +150,7 @@ class JetStreamJournal:
 
         async def watch() -> None:
             try:
-                await self._watch(connection.stream, is_known)
+                await self._watch(connection, is_known)
             finally:
                 is_over.set()
 
@@ -160,14 +160,14 @@ class JetStreamJournal:
             tasks.create_task(_again(lambda: self._follow_stream(connection), is_over))
             tasks.create_task(_again(lambda: self._hold_lease(connection.stream), is_over))
 
-    async def _watch(self, stream: JetStreamContext, is_known: asyncio.Event) -> None:
+    async def _watch(self, connection: Connection, is_known: asyncio.Event) -> None:
         """Look at the stream every second, and note when it is the one that was there; ends where nothing answers."""
         is_marked, failures = False, 0
         while failures < FAILURES_IN_A_ROW:
             try:
-                epoch = await self._look(stream)
+                epoch = await self._look(connection)
                 if not is_marked:
-                    await streams.mark(stream, self._stream, self._replicas, epoch)
+                    await streams.mark(connection.stream, self._stream, self._replicas, epoch)
                     is_marked = True
                 self._found.set()
                 is_known.set()
@@ -186,14 +186,17 @@ class JetStreamJournal:
         assert self._lease  # noqa: S101 - made before that
         await self._lease.hold(stream)
 
-    async def _look(self, stream: JetStreamContext) -> str:
+    async def _look(self, connection: Connection) -> str:
         """Return the epoch of the stream, which is made if there never was one.
 
         Raises:
-            Refused: it is not the one that was there.
+            Refused: it is not the one that was there; or the server takes no message as large as ours.
         """
+        client, stream = connection
         if self._refusal:
             raise Refused(self._refusal)
+        if client.max_payload < PAYLOAD:
+            raise Refused(f"NATS takes {client.max_payload} bytes a message: set its max_payload to {PAYLOAD} or more")
         name, position = self._stream, self._copy.position
         had, self._had = self._had, position  # what a follower has sent just now, the leader may not have applied yet
         info = await streams.find(stream, name)
@@ -309,14 +312,14 @@ class JetStreamJournal:
 
     def forget(self, names: Sequence[str]) -> None:
         """See Journal."""
-        self._control(Control(forget=list(names)))
+        self._control([Control(forget=list(names))])
 
     def keep_units(self, units: Mapping[str, str]) -> None:
         """See Journal."""
-        self._control(Control(units=dict(units)))
+        self._control(cut_units(units))
 
-    def _control(self, said: Control) -> None:
-        self._publish(CONTROL, {secrets.token_hex(16): encode(said)})
+    def _control(self, said: Iterable[Control]) -> None:
+        self._publish(CONTROL, {secrets.token_hex(16): encode(one) for one in said})
 
     def keep_count(self, n: int) -> None:
         """Keep the tutorial's count, which is each host's own."""

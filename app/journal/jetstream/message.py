@@ -4,9 +4,9 @@
 below 2**53: at 1,000 messages a second that lasts for 69 years, at 10,000 for 7.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -15,11 +15,12 @@ from app.journal import Reading, Stamped
 from app.series import check_name, check_value
 
 STEP = 4096  # numbers a message
-MAX_BYTES = 500_000  # of a message; a server takes 1 MiB until it is told otherwise
+MAX_BYTES = 500_000  # of a message
+PAYLOAD = 524_288  # which a server has to take, headers included; it takes 1 MiB until it is told otherwise
 SAMPLE_BYTES = 28  # at most, but for its name: index, time, value, and the length of a name of its own
 BATCH, CONTROL, PUSH = "batch", "control", "push."  # what follows the stream's name in a subject
 
-
+Item = TypeVar("Item")
 Time = Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)]  # ms since the Unix epoch; a double holds it
 
 
@@ -70,12 +71,28 @@ def position(seq: int) -> int:
 def cut(batch: Sequence[Reading]) -> Iterator[Sequence[Reading]]:
     """Yield *batch* as parts that a message can take: the same parts whenever the same batch comes."""
     for start in range(0, len(batch), STEP):
-        part = batch[start : start + STEP]
-        names = {name for name, _, _ in part}
-        pieces = 1 + (sum(len(name.encode()) for name in names) + SAMPLE_BYTES * len(part)) // MAX_BYTES
-        size = -(-len(part) // pieces)
-        for first in range(0, len(part), size):
-            yield part[first : first + size]
+        yield from _fitting(batch[start : start + STEP], _most_bytes)
+
+
+def cut_units(units: Mapping[str, str]) -> Iterator[Control]:
+    """Yield *units* as parts that a message can take."""
+    for part in _fitting(list(units.items()), lambda pairs: len(encode(pairs))):
+        yield Control(units=dict(part))
+
+
+def _most_bytes(samples: Sequence[Reading]) -> int:
+    names = {name for name, _, _ in samples}
+    return sum(len(name.encode()) for name in names) + SAMPLE_BYTES * len(samples)
+
+
+def _fitting(items: Sequence[Item], size: Callable[[Sequence[Item]], int]) -> Iterator[Sequence[Item]]:
+    """Yield *items*, or halves of them and halves of those, until each is of MAX_BYTES at most."""
+    if len(items) > 1 and size(items) > MAX_BYTES:
+        half = len(items) // 2
+        yield from _fitting(items[:half], size)
+        yield from _fitting(items[half:], size)
+    elif items:
+        yield items
 
 
 def body(samples: Sequence[Stamped]) -> bytes:

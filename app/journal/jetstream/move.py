@@ -5,7 +5,7 @@ misses nothing. Into a file they keep their numbers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
 from itertools import groupby
@@ -24,7 +24,7 @@ from app.journal.database import connect_reader
 from app.journal.jetstream import message, streams
 from app.journal.jetstream.copy import Copy
 from app.journal.jetstream.engine import FAILURES, Access, Connection
-from app.journal.jetstream.message import BATCH, CONTROL, STEP, Control
+from app.journal.jetstream.message import BATCH, CONTROL, STEP
 from app.journal.retention import Retention
 from app.lock import Held, lock
 
@@ -32,7 +32,6 @@ __all__ = ["FAILURES"]
 COPIED = "Tidegauge-Copied"  # header of a message: the number in the file of its last sample
 AT_ONCE = 64  # messages on their way
 SEND_S, AGAIN_S = 30.0, 0.1
-UNITS = 500  # in a message
 READ_SAMPLES = 20_000
 EVERYTHING = Retention(days=36_500, samples=2**62)
 Totals = dict[str, tuple[int, int]]  # of each series: how many samples, and a checksum of their times and values
@@ -75,9 +74,8 @@ async def _into_stream(source: Path, access: Access, name: str, retention: Reten
             await _patiently(lambda: make(epoch=epoch, first=last // STEP + 1))
             await _patiently(lambda: streams.mark(connection.stream, name, access.replicas, epoch))
         if not done:
-            for some in _some(units):
-                body = message.encode(Control(units=some))
-                position = await _publish(connection, f"{name}.{CONTROL}", body, {COPIED: "0"})
+            for some in message.cut_units(units):
+                position = await _publish(connection, f"{name}.{CONTROL}", message.encode(some), {COPIED: "0"})
         sending: list[asyncio.Task[None]] = []
         for part, to in _parts(source, done):
             sending.append(asyncio.create_task(_send(connection, name, part, to, position + len(sending))))
@@ -192,13 +190,6 @@ async def _patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
             with suppress(NoStreamResponseError, nats.errors.TimeoutError):
                 return await ask()
             await asyncio.sleep(AGAIN_S)
-
-
-def _some(units: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Yield units in parts that a message can take."""
-    pairs = list(units.items())
-    for start in range(0, len(pairs), UNITS):
-        yield dict(pairs[start : start + UNITS])
 
 
 def _parts(file: Path, after: int) -> Iterator[tuple[Sequence[Stamped], int]]:

@@ -28,6 +28,7 @@ if "TESTS_PACKAGES" not in os.environ:
     atexit.register(shutil.rmtree, LENT, ignore_errors=True)
     for suffix in (".lock", ".turn", ".test"):
         atexit.register(LOCK.with_suffix(suffix).unlink, missing_ok=True)
+READY_S = 60.0  # in which a server has to be ready
 TOKEN = "token-of-the-tests"  # noqa: S105
 ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
 TOKENS = f"{TOKEN} rooms:room.:{ROOM_TOKEN}"
@@ -126,10 +127,10 @@ class Served:
         except OSError:
             return False
 
-    def wait_ready(self, path: str = "/health/ready", within_s: float = 60.0) -> None:
-        deadline = monotonic() + within_s
+    def wait_ready(self, path: str = "/health/ready") -> None:
+        deadline = monotonic() + READY_S
         while not self.is_ready(path):
-            assert monotonic() < deadline, f"not ready within {within_s} s"
+            assert monotonic() < deadline, f"not ready within {READY_S} s"
             sleep(0.05)
 
 

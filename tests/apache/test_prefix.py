@@ -34,7 +34,7 @@ def host(
 
 
 def test_everything_works_under_a_prefix(host: Host, eventually: Callable[..., None]) -> None:
-    eventually(lambda: host.status("/live/health/ready") == 200)
+    eventually(lambda: host.status("/live/health/ready") == 200, within_s=20)
     assert host.ask("/live").headers["Location"] == "live/"
     page = host.ask("/live/dashboard/server/").body.decode()
     script = re.findall(r'src="\.\./\.\./(static/[^"]*/live\.js)"', page)[0]
@@ -47,7 +47,7 @@ def test_everything_works_under_a_prefix(host: Host, eventually: Callable[..., N
 
 
 def test_vitals_that_the_host_cannot_give_are_named(host: Host, eventually: Callable[..., None]) -> None:
-    eventually(lambda: host.status("/live/health/ready") == 200)
+    eventually(lambda: host.status("/live/health/ready") == 200, within_s=20)
     page = host.ask("/live/dashboard/server/").body.decode()
     assert "need mod_status" in page
     is_old = host.ask("/live/health").json["versions"]["mod_wsgi"] < "6"
@@ -56,7 +56,7 @@ def test_vitals_that_the_host_cannot_give_are_named(host: Host, eventually: Call
 
 @pytest.mark.parametrize("url", ["/embedded", "/daemon"])
 def test_a_neighbour_is_left_alone(host: Host, eventually: Callable[..., None], url: str) -> None:
-    eventually(lambda: host.status(url) == 200)
+    eventually(lambda: host.status(url) == 200, within_s=20)
     answer = host.ask(url, "POST", b"with a body")
     assert answer.body == b"neighbour with a body"
     assert "Content-Security-Policy" not in answer.headers
@@ -80,7 +80,7 @@ def test_a_second_server_on_one_run_folder_is_refused_and_the_first_undisturbed(
     server: Served, eventually: Callable[..., None]
 ) -> None:
     with own_apache(server) as first:
-        eventually(lambda: first.status("/live/health/ready") == 200)
+        eventually(lambda: first.status("/live/health/ready") == 200, within_s=20)
         epoch = first.ask("/live/health").json["epoch"]
         with own_apache(server, run=first.folder) as second:
             assert f"the process {first.daemon_pid} already serves" in second.ask("/live/").json["detail"]

@@ -221,7 +221,7 @@ def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
             time.sleep(chance.uniform(0.05, 0.4))
             pid = server.daemon_pid
             os.kill(pid, signal.SIGKILL)
-            eventually(lambda pid=pid: server.daemon_pid not in {pid, 0} and server.is_ready())
+            eventually(lambda pid=pid: server.daemon_pid not in {pid, 0} and server.is_ready(), within_s=20)
     finally:
         done.set()
         for thread in threads:
@@ -270,7 +270,7 @@ LoadPlugin write_http
 </Plugin>
 """)
     agent("collectd", "-f", "-C", str(conf))
-    eventually(lambda: len(read(server, "load.load.shortterm{host=web1}")) >= 2)
+    eventually(lambda: len(read(server, "load.load.shortterm{host=web1}")) >= 2, within_s=20)
 
 
 ICINGA = """
@@ -296,7 +296,7 @@ def test_icinga2(server: Served, agent: Callable[..., None], eventually: Callabl
         kinds = ("Data", "Log", "Cache", "Spool", "InitRun", "Config")
         folders = [part for kind in kinds for part in ("-D", f"Configuration.{kind}Dir={folder}")]
         agent("icinga2", "daemon", "-c", str(conf), *folders)
-        eventually(lambda: read(server, "random.value{hostname=web1,metric=value}"))
+        eventually(lambda: read(server, "random.value{hostname=web1,metric=value}"), within_s=30)
 
 
 def test_prometheus_scrapes_the_metrics(
@@ -322,7 +322,7 @@ scrape_configs:
         found = answer.json["data"]["result"] if answer.status == 200 else []  # 503 while it starts
         return float(found[0]["value"][1]) if found else 0
 
-    eventually(lambda: samples() > 0)
+    eventually(lambda: samples() > 0, within_s=20)
 
 
 def test_metrics_are_for_loopback_and_for_who_brings_a_token(server: Served) -> None:

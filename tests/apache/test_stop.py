@@ -62,7 +62,7 @@ def test_a_graceful_restart_fails_no_poll_and_nothing_that_is_asked_twice(
         asking = [pool.submit(ask) for _ in range(4)]
         try:
             os.kill(int((server.run / "apache.pid").read_text()), signal.SIGUSR1)
-            eventually(lambda: server.daemon_pid != pid)
+            eventually(lambda: server.daemon_pid != pid, within_s=20)
             server.wait_ready()
         finally:
             done.set()

@@ -101,7 +101,7 @@ def test_the_vitals_come_by_http_on_loopback(secure: Served, eventually: Callabl
     def newest() -> dict[str, float | None]:
         return {one["name"]: one["value"] for one in secure.ask("/api/series").json["series"]}
 
-    eventually(lambda: newest().get("apache.busy_workers"))
+    eventually(lambda: newest().get("apache.busy_workers"), within_s=15)
 
 
 def test_a_push_and_the_commands_of_this_host_use_it(secure: Served, tmp_path: Path) -> None:

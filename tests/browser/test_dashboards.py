@@ -53,11 +53,11 @@ def test_two_viewers_see_the_same_points_and_one_that_slept_has_no_hole(open_tab
     awake, asleep = open_tab("dashboard/server/"), open_tab("dashboard/server/")
     slept_at = asleep.points(MEMORY)[-1]
     asleep.context.set_offline(True)
-    eventually(lambda: _wait(asleep) and asleep.state() == "offline")
+    eventually(lambda: _wait(asleep) and asleep.state() == "offline", within_s=15)
     awake.page.wait_for_timeout(12_000)
     asleep.context.set_offline(False)
-    eventually(lambda: _wait(asleep) and asleep.state() == "live")
-    eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 12_000)
+    eventually(lambda: _wait(asleep) and asleep.state() == "live", within_s=15)
+    eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 12_000, within_s=10)
     for series in (MEMORY, "apache.cpu", "daemon.busy_threads"):
         one, other = awake.points(series), asleep.points(series)
         common = min(one[-1][0], other[-1][0])
@@ -83,7 +83,7 @@ def test_a_renderer_that_was_frozen_has_no_hole(browser: Browser, open_tab: Open
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
-    eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 24_000)
+    eventually(lambda: _wait(asleep) and asleep.points(MEMORY)[-1][0] > slept_at[0] + 24_000, within_s=10)
     one, other = awake.points(MEMORY), asleep.points(MEMORY)
     common = min(one[-1][0], other[-1][0])
     assert [row for row in one if row[0] <= common] == [row for row in other if row[0] <= common]
@@ -95,15 +95,15 @@ def test_a_page_says_stale_when_python_stops_and_its_lines_go_on_with_a_gap(serv
     pid = server.daemon_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        tab.until(lambda: tab.state() == "stale")
+        tab.until(lambda: tab.state() == "stale", within_s=30)
         assert "newest sample" in tab.page.locator("#state span").inner_text()
         assert len(tab.points(MEMORY)) > 0
     finally:
         os.kill(pid, signal.SIGKILL)
     before = tab.points(MEMORY)
     server.wait_ready()
-    tab.until(lambda: tab.state() == "live")
-    tab.until(lambda: tab.points(MEMORY)[-1][0] > before[-1][0] + 2000)
+    tab.until(lambda: tab.state() == "live", within_s=20)
+    tab.until(lambda: tab.points(MEMORY)[-1][0] > before[-1][0] + 2000, within_s=10)
     after = tab.points(MEMORY)
     assert after[: len(before)] == before
     # The last sample before the end may have been kept and not yet published.

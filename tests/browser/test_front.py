@@ -98,7 +98,7 @@ def test_series_that_the_page_does_not_have_are_found_too(
     push_many = server.ask("/api/series", "POST", lines.encode(), Authorization=f"Bearer {ROOM_TOKEN}")
     assert push_many.status < 300
     tab = open_tab("")
-    eventually(lambda: tab.page.locator("#more").is_visible())
+    eventually(lambda: tab.page.locator("#more").is_visible(), within_s=15)
     assert row(tab, "room.many.119").count() == 0
     tab.page.keyboard.press("/")
     tab.page.keyboard.type("many 119")
@@ -121,7 +121,7 @@ def test_the_page_says_when_it_is_offline_and_when_it_is_back(open_tab: Open, ev
     tab.page.evaluate("dispatchEvent(new Event('online'))")  # do not wait for the next poll
     eventually(lambda: set(states.all_inner_texts()) == {"offline"})
     tab.context.set_offline(False)
-    eventually(lambda: set(states.all_inner_texts()) == {"live"})
+    eventually(lambda: set(states.all_inner_texts()) == {"live"}, within_s=15)
 
 
 def test_a_hidden_tab_asks_for_nothing(open_tab: Open) -> None:

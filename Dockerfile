@@ -65,8 +65,8 @@ RUN find venv -name '*.cpython-*.so' -exec strip --strip-unneeded {} + \
     && find /layers/venv -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 WORKDIR /layers/application/opt/tidegauge
+COPY tidegauge tidegauge
 COPY app app
-COPY dashboards dashboards
 COPY apache apache
 COPY wsgi.py ./
 

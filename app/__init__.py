@@ -1,45 +1,49 @@
-"""Tidegauge: live Bokeh dashboards behind the Apache you already run."""
+"""The application of the container, and an example: an ordinary Flask application that uses Tidegauge.
 
-from collections.abc import Callable
-from typing import Any
+It is what the tutorial *Bokeh plots with Flask and AJAX* had: a page with a static plot and one that grows by AJAX, and
+the endpoint that this asks. The dashboard files beside this module are served by Tidegauge, and so are yours.
+"""
 
-from flask import Flask
+from pathlib import Path
 
-from app import api, commands, explore, feeds, guard, health, metrics, pages, spark
-from app.house import House
-from app.push import routes as push
-from app.settings import Settings, load_settings
+from flask import Flask, Response, jsonify
 
+from app.counter import Counter
+from tidegauge import Tidegauge
+from tidegauge.settings import Settings
 
-class Tidegauge(Flask):
-    """Flask without a look at whether each function is async, of which there is none here: 3 us a request."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return *func*."""
-        return func
+ROOT = Path(__file__).resolve().parent.parent  # the clone: what it keeps lies here, where no setting says otherwise
+TUTORIAL = "exponential"  # the dashboard whose page lies at /dashboard/, as in the tutorial
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Build the application. Opens nothing and starts nothing; `app.serving.open_house` does.
+    """Build the application. Starts nothing but in the process that serves.
 
     Args:
-        settings: by default they are read from the environment.
+        settings: Tidegauge's; by default they are read from the environment.
 
     Raises:
         SettingsRefused: a setting cannot be used.
     """
-    app = Tidegauge(__name__, static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default JSON provider
-    app.extensions["house"] = House(settings or load_settings())
+    app = Flask(__name__, static_folder=None)
+    app.config["TIDEGAUGE_ROOT"] = str(ROOT)
+    tidegauge = Tidegauge(app, url_prefix="/", home=TUTORIAL, settings=settings, has_process=True)
+    app.before_request(tidegauge.check_request)  # all of this site is guarded alike,
+    app.register_error_handler(Exception, tidegauge.answer_error)  # and its errors look alike
+    for name, command in app.cli.commands["tidegauge"].commands.items():  # type: ignore[attr-defined]
+        app.cli.add_command(command, name)  # `flask series list`, without a further word
+    counter = Counter(tidegauge.settings)
 
-    guard.register(app)  # which requests are served, and the one shape of every error
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(spark.blueprint)
-    app.register_blueprint(feeds.blueprint)
-    app.register_blueprint(api.blueprint)
-    app.register_blueprint(explore.blueprint)
-    app.register_blueprint(push.blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(metrics.blueprint)
-    commands.register(app)
+    @app.post("/data/")
+    def data() -> Response:
+        """Count up by exactly one and return the pair ``{"x": [n], "y": [2**n]}``: the tutorial's endpoint.
+
+        Columns of length one; x is a whole number from 1. y is exact and finite for ever: a whole number up to
+        2**53, the last that JavaScript holds exactly among all its neighbours, a float above. From n = 1023 on, which
+        polls every 2 s reach after 34 minutes, y stays at 2**1023, the largest power of two that a double
+        holds: 2**1024 would be infinite, which JSON cannot carry. x goes on.
+        """
+        n = counter.next()
+        return jsonify(x=[n], y=[2**n if n <= 53 else 2.0 ** min(n, 1023)])
+
     return app

@@ -12,11 +12,11 @@ import nats
 import nats_servers
 from served import Served
 
-from app.journal.jetstream import message, streams
-from app.journal.jetstream.engine import Connection
 from bench import push, wrk
 from bench.report import Table
 from bench.wrk import Request
+from tidegauge.store.journal.jetstream import message, streams
+from tidegauge.store.journal.jetstream.connection import Connection
 
 ALONE = "a journal of its own"
 AGENTS = 8

@@ -22,7 +22,7 @@ REQUESTS = {
 FILE = """
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 
 @dashboard(title="{name}")

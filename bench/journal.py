@@ -7,12 +7,12 @@ from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
 
-from app.history import thin
-from app.hub import Hub
-from app.journal.database import connect_reader
-from app.journal.sqlite import SqliteJournal
-from app.journal.survey import survey
 from bench.report import Table
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.sqlite.database import connect_reader
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite.scrub import survey
+from tidegauge.store.thinning import thin
 
 BUDGET = "budget"
 MILLION = 1_000_000

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from own_apache import own_apache
 from served import TOKEN, Served
 
-from app.journal.database import connect
 from bench import servers, wrk
 from bench.contender import Contender
 from bench.report import Table
 from bench.wrk import Request
+from tidegauge.store.journal.sqlite.database import connect
 
 BARE = "bare executemany, same tables"
 EMPTY = "Flask route: parses the JSON, keeps nothing"
@@ -52,7 +52,7 @@ class Bare:
 
     def __init__(self, path: Path) -> None:
         self.db = connect(path)
-        # What SQLite needs to read one series. Ours is written once for many samples (app/journal/runs.py).
+        # What SQLite needs to read one series. Ours (series_index.py) is written once for many samples.
         self.db.execute("CREATE INDEX sample_by_series ON sample (series)")
         self.last = 0
 

@@ -1,4 +1,4 @@
-"""What all tests share: marks by folder, what to do without a tool, and an open house."""
+"""What all tests share: marks by folder, what to do without a tool, and an open owner."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -17,8 +17,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.house import House
-from app.settings import Settings
+from tidegauge import Tidegauge
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 HERE = Path(__file__).parent
 LONGEST = ("container", "torture", "bench")
@@ -89,11 +91,11 @@ def _settings(folder: Path) -> Settings:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
-    house: House = app.extensions["house"]
-    house.start()
-    house.check_serving(multiprocess=False, needs_dashboards=True)  # waits for them
+    tidegauge: Tidegauge = app.extensions["tidegauge"]
+    tidegauge.start()
+    assert tidegauge.owner.site  # waits for it
     yield app
-    house.stop()
+    tidegauge.stop()
 
 
 @pytest.fixture
@@ -103,21 +105,21 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """The application with its house open, as the development server has it."""
+    """The application with its owner open, as the development server has it."""
     with _opened(settings) as app:
         yield app
 
 
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    """A client of one house for all tests that change nothing: half a second saved for each of them."""
+    """A client of one owner for all tests that change nothing: half a second saved for each of them."""
     with _opened(_settings(tmp_path_factory.mktemp("untouched"))) as app:
         yield app.test_client()
 
 
 @pytest.fixture
-def house(app: Flask) -> House:
-    opened: House = app.extensions["house"]
+def owner(app: Flask) -> Owner:
+    opened: Owner = app.extensions[KEY]
     return opened
 
 

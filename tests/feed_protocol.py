@@ -13,10 +13,11 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from app.files import Files
-from app.hub import Hub
-from app.journal.memory import MemoryJournal
-from app.publisher import Feed, Publisher
+from tidegauge.publish.feed import Encoder
+from tidegauge.publish.folder import ServedFolder
+from tidegauge.publish.publisher import Feed, Publisher
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.memory import MemoryJournal
 
 SERIES = ("a", "b")
 Columns = dict[str, list[list[float]]]  # series -> [t, v]
@@ -156,8 +157,8 @@ class Play:
 
     def open_host(self, number: int) -> Host:
         folder = self.folder / f"host{number}" / "feeds"
-        files = Files(folder)
-        publisher = Publisher(self.hub, files, {"x": SERIES}, {}, build="b", publish_ms=500, poll_ms=2000)
+        encoder = Encoder(self.hub, build="b", poll_ms=2000)
+        publisher = Publisher(self.hub, ServedFolder(folder), {"x": SERIES}, {}, encoder=encoder, publish_ms=500)
         with mock.patch.object(publisher, "_thread"):  # the rounds are called here, by the steps
             publisher.start()
         return Host(folder / "x", publisher, publisher._feeds[0], [])
@@ -196,15 +197,15 @@ class Play:
             self.check(self.readers[reader])
 
     def publish(self, host: Host) -> None:
-        files = host.publisher._files
-        replace = files.replace
+        served = host.publisher._folder
+        replace = served.replace
 
         def replace_then_poll(path: str, body: bytes) -> None:
             replace(path, body)
             if self.between and (reader := self.between.pop()) >= 0:
                 self.poll(reader, 0, host, host)
 
-        with mock.patch.object(files, "replace", replace_then_poll):
+        with mock.patch.object(served, "replace", replace_then_poll):
             host.publisher.publish(host.feed)
         tail = (host.folder / "tail.json").read_bytes()
         if not host.tails or host.tails[-1] != tail:
@@ -245,7 +246,7 @@ def play(window: int, make_reader: Callable[[int], Reader], steps: list[Step], b
     """Play *steps* in a fresh folder, with the publisher's clock held in hand."""
     with tempfile.TemporaryDirectory() as folder:
         clock = {"play": 1000.0}
-        with mock.patch("app.publisher.monotonic", lambda: clock["play"]):
+        with mock.patch("tidegauge.publish.publisher.monotonic", lambda: clock["play"]):
             one = Play(Path(folder), window, make_reader, list(between))
             run = one.publish
 

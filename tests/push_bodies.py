@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from app.journal import Reading
-from app.push import YEAR_MS, collectd, line_protocol, otlp
-from app.push import json as our_json
+from tidegauge.ingest import collectd, line_protocol, otlp
+from tidegauge.ingest import json_samples as our_json
+from tidegauge.ingest.push import YEAR_MS
+from tidegauge.store.journal import Reading
 
 NOW_MS = 1_795_000_000_000
 LAWFUL_MS = (NOW_MS - 10 * YEAR_MS, NOW_MS + YEAR_MS)

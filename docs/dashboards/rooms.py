@@ -1,9 +1,9 @@
-"""The rooms of a house: what agents push, drawn by pattern."""
+"""The rooms of a owner: what agents push, drawn by pattern."""
 
 from bokeh.layouts import column, row
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 SIZE = {"height": 260, "min_width": 340, "sizing_mode": "stretch_width"}
 

@@ -12,7 +12,7 @@ from time import sleep
 import served
 from served import Answer, Served
 
-from app.vitals import apache_status
+from tidegauge.server.vitals import apache_status
 
 
 def test_a_stop_lets_a_request_finish_and_a_start_has_nothing_to_complain_of(

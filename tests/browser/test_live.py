@@ -127,7 +127,7 @@ def test_a_value_in_a_band_is_named_at_the_top_until_it_leaves_it(open_tab: Open
     tab = open_tab("dashboard/zoo/")
     line = tab.page.locator("#bands")
     push(server, ("usage{host=hot}", 81, now()))
-    tab.until(lambda: line.inner_text() == "warning: Usage")
+    tab.until(lambda: line.inner_text() == "warn: Usage")
     push(server, ("usage{host=hot}", 99, now()))
     tab.until(lambda: line.inner_text() == "bad: Usage")
     push(server, ("usage{host=hot}", 5, now()))

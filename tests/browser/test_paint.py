@@ -12,7 +12,7 @@ STYLED = """
 from bokeh.models import InlineStyleSheet
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 
 @dashboard(title="Styled")

@@ -81,7 +81,7 @@ import json
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, HoverTool, Label, LinearAxis, Range1d, Title
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live, sampler
+from tidegauge import dashboard, live, sampler
 
 TEXTS = json.loads({texts!r})
 NAMES = json.loads({names!r})
@@ -115,7 +115,7 @@ def page():
 """
 PUSHED = """
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 @dashboard(title="Pushed")
 def page():

@@ -13,11 +13,11 @@ import nats_servers
 import pytest
 from nats_servers import Servers
 
-from app.errors import JournalUnusable
-from app.hub import Hub
-from app.journal.jetstream.engine import Access
-from app.journal.jetstream.journal import JetStreamJournal
-from app.journal.retention import Retention
+from tidegauge.errors import JournalUnusable
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream.journal import JetStreamJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 
 Join = Callable[..., Hub]
 Result = TypeVar("Result")
@@ -31,7 +31,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def open_hub(hub: Hub) -> None:
-    """Open it, again while its servers are slow to answer, as house.py does; raises JournalUnusable."""
+    """Open it, again while its servers are slow to answer, as owner.py does; raises JournalUnusable."""
     deadline = monotonic() + 60
     while True:
         try:

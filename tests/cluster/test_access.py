@@ -13,12 +13,12 @@ import pytest
 from cluster.conftest import open_hub
 from nats_servers import Servers
 
-from app.errors import JournalUnusable, SettingsRefused
-from app.hub import Hub
-from app.journal.jetstream.engine import Access
-from app.journal.jetstream.journal import JetStreamJournal
-from app.journal.retention import Retention
-from app.settings import load_settings
+from tidegauge.errors import JournalUnusable, SettingsRefused
+from tidegauge.settings import load_settings
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream.journal import JetStreamJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 
 # Made for these tests by `nk -gen user`'s own library.
 SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"

@@ -10,9 +10,9 @@ import nats_servers
 import pytest
 from cluster.test_access import joined
 
-from app.journal.jetstream import streams
-from app.journal.jetstream.engine import Connection
-from app.journal.jetstream.message import Message
+from tidegauge.store.journal.jetstream import streams
+from tidegauge.store.journal.jetstream.connection import Connection
+from tidegauge.store.journal.jetstream.message import Message
 
 
 def test_a_swallowed_cancellation_ends_neither_the_host_nor_its_return(

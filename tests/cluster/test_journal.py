@@ -11,12 +11,13 @@ import pytest
 from cluster.conftest import Join, run
 from nats_servers import Servers
 
-from app.errors import JournalUnusable, JournalUnwritable
-from app.hub import Hub
-from app.journal import Reading
-from app.journal.jetstream import message, move, streams
-from app.journal.jetstream.engine import Access
-from app.journal.retention import Retention
+from tidegauge.errors import JournalUnusable, JournalUnwritable
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal import Reading
+from tidegauge.store.journal.jetstream import message, streams
+from tidegauge.store.journal.jetstream import transfer as move
+from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.sqlite.retention import Retention
 
 Eventually = Callable[..., None]
 

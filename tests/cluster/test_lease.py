@@ -12,57 +12,54 @@ import pytest
 from cluster.conftest import Join
 from nats_servers import Servers
 
-from app.errors import JournalUnwritable
-from app.hub import Hub
-from app.journal.jetstream import lease
-from app.journal.jetstream.journal import JetStreamJournal
+from tidegauge.errors import JournalUnwritable
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.jetstream import lease
+from tidegauge.store.journal.jetstream.journal import JetStreamJournal
 
 TAKEN_OVER_S = 10.0
 
 
-class Sampling:
-    """A host's samplers: when they began and ended."""
+class Host:
+    """A host that is able to sample."""
 
     def __init__(self, hub: Hub) -> None:
-        self.runs = False
         self.hub = hub
         assert isinstance(hub.journal, JetStreamJournal)
         self.journal = hub.journal
-        hub.journal.lead(self.begin, self.end)
+        hub.journal.stand(able=True)
 
-    def begin(self) -> None:
-        self.runs = True
-
-    def end(self) -> None:
-        self.runs = False
+    @property
+    def leads(self) -> bool:
+        return self.journal.leads
 
 
 def test_one_host_of_several_samples(join: Join, eventually: Callable[..., None]) -> None:
-    hosts = [Sampling(join()) for _ in range(3)]
-    eventually(lambda: sum(host.runs for host in hosts) == 1)
-    first = next(host for host in hosts if host.runs)
+    hosts = [Host(join()) for _ in range(3)]
+    eventually(lambda: sum(host.leads for host in hosts) == 1)
+    first = next(host for host in hosts if host.leads)
     sleep(lease.TTL_S + 1)  # longer than the engine would keep it without its being renewed
-    assert [host for host in hosts if host.runs] == [first]
+    assert [host for host in hosts if host.leads] == [first]
 
 
 def test_another_host_samples_at_once_when_one_ends(
     join: Join, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "TTL_S", 100.0)  # that which ends it is not its age
-    hosts = [Sampling(join()) for _ in range(2)]
-    eventually(lambda: sum(host.runs for host in hosts) == 1)
-    first, other = sorted(hosts, key=lambda host: not host.runs)
+    hosts = [Host(join()) for _ in range(2)]
+    eventually(lambda: sum(host.leads for host in hosts) == 1)
+    first, other = sorted(hosts, key=lambda host: not host.leads)
     first.journal.close()
-    assert not first.runs
-    eventually(lambda: other.runs, TAKEN_OVER_S)
+    assert not first.leads
+    eventually(lambda: other.leads, TAKEN_OVER_S)
 
 
 def test_a_host_that_is_cut_off_ends_before_another_begins(
     join: Join, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hosts = [Sampling(join()) for _ in range(2)]
-    eventually(lambda: sum(host.runs for host in hosts) == 1)
-    first, other = sorted(hosts, key=lambda host: not host.runs)
+    hosts = [Host(join()) for _ in range(2)]
+    eventually(lambda: sum(host.leads for host in hosts) == 1)
+    first, other = sorted(hosts, key=lambda host: not host.leads)
 
     async def refuse(server: str) -> None:
         raise ConnectionRefusedError(server)
@@ -70,8 +67,8 @@ def test_a_host_that_is_cut_off_ends_before_another_begins(
     engine = first.journal._engine
     monkeypatch.setattr(engine, "_connect_and_go", refuse)
     engine.soon(engine._disconnect)
-    eventually(lambda: other.runs, TAKEN_OVER_S)
-    assert not first.runs
+    eventually(lambda: other.leads, TAKEN_OVER_S)
+    assert not first.leads
     eventually(lambda: "NATS is away" in first.journal.problem)
     with pytest.raises(JournalUnwritable, match="NATS is away"):
         first.hub.append([("a", 1, 1.0)])

@@ -6,12 +6,12 @@ from cluster.conftest import Join, run
 from cluster.test_journal import everything
 from nats_servers import Servers
 
-from app.errors import JournalUnusable
-from app.hub import Hub
-from app.journal.jetstream import move
-from app.journal.jetstream.engine import Access
-from app.journal.retention import Retention
-from app.journal.sqlite import SqliteJournal
+from tidegauge.errors import JournalUnusable
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.jetstream import transfer as move
+from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 
 
 def opened(path: Path) -> Hub:

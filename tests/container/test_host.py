@@ -21,7 +21,7 @@ CMD ["/sbin/init"]
 MINE = """
 import iniconfig
 from bokeh.plotting import figure
-from app.dashboards import dashboard
+from tidegauge import dashboard
 
 @dashboard(title="Mine")
 def mine():

@@ -72,7 +72,7 @@ def test_a_new_build_has_every_security_update_of_debian(compose: Compose) -> No
 
 def test_the_build_takes_nothing_from_the_clone_but_what_it_serves(compose: Compose) -> None:
     found = in_image(compose, "ls -A /opt/tidegauge").split()
-    assert found == ["__pycache__", "apache", "app", "assets", "dashboards", "sbom.cdx.json", "venv", "wsgi.py"]
+    assert found == ["__pycache__", "apache", "app", "assets", "sbom.cdx.json", "tidegauge", "venv", "wsgi.py"]
 
 
 def test_a_plain_docker_run_without_any_network_gets_healthy(compose: Compose, eventually: Callable[..., None]) -> None:

@@ -33,7 +33,10 @@ def test_another_clone_built_anew_gives_the_same_layers_of_code(
 ) -> None:
     require("--no-cache-filter" in run("docker", "buildx", "build", "--help").output, "docker buildx 0.8 is not there")
     other = new_compose()
-    for path in (other.folder / "app", *(other.folder / "app").rglob("*")):  # as below umask 077, and at another time
+    for path in (
+        other.folder / "tidegauge",
+        *(other.folder / "tidegauge").rglob("*"),
+    ):  # as below umask 077, and at another time
         path.chmod(0o700 if path.is_dir() else 0o600)
         os.utime(path, (1e9, 1e9))
     build = ["docker", "buildx", "build", "--no-cache-filter", "builder,tidegauge", "--tag", other.image, "."]

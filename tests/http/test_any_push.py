@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from push_bodies import FORMATS, spoilt
 
-from app.house import House
-from app.settings import Settings
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 URLS = [
     "/api/series",
@@ -47,17 +47,17 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(run=str(tmp_path / "run"), journal="memory", push_token=served.TOKENS, max_series=100_000)
 
 
-def pushed(house: House) -> dict[str, int]:
+def pushed(owner: Owner) -> dict[str, int]:
     own = ("process.", "apache.", "daemon.", "journal.")
-    return {one.name: one.seq for one in house.hub.list() if not one.name.startswith(own)}
+    return {one.name: one.seq for one in owner.hub.list() if not one.name.startswith(own)}
 
 
 @hypothesis(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 @given(any_bytes, st.sampled_from(URLS), contents, st.sampled_from(sorted(PACKED)), st.booleans())
 def test_no_body_is_an_error_of_the_server_and_of_a_refused_one_nothing_is_kept(
-    client: FlaskClient, house: House, body: bytes, url: str, content_type: str, encoding: str, is_packed: bool
+    client: FlaskClient, owner: Owner, body: bytes, url: str, content_type: str, encoding: str, is_packed: bool
 ) -> None:
-    before = pushed(house)
+    before = pushed(owner)
     answer = client.post(
         url,
         data=PACKED[encoding](body) if is_packed else body,
@@ -65,4 +65,4 @@ def test_no_body_is_an_error_of_the_server_and_of_a_refused_one_nothing_is_kept(
     )
     assert answer.status_code < 500
     if answer.status_code >= 400 and not (answer.status_code == 400 and "write" in url):  # there, good lines are kept
-        assert pushed(house) == before
+        assert pushed(owner) == before

@@ -1,4 +1,4 @@
-"""The `flask --app wsgi` commands, on the journal of an open house."""
+"""The `flask --app wsgi` commands, on the journal of an open owner."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from flask.testing import FlaskCliRunner
 from served import ROOT, TOKEN
 from werkzeug.serving import make_server
 
-from app.house import House
+from tidegauge.server.owner import Owner
 
 START = 1_795_000_000_000
 
@@ -34,8 +34,8 @@ def url(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-def test_series_are_listed_shown_and_exported_while_the_server_runs(runner: FlaskCliRunner, house: House) -> None:
-    house.hub.append([("a", START, 1.5), ("a", START + 1000, None)])
+def test_series_are_listed_shown_and_exported_while_the_server_runs(runner: FlaskCliRunner, owner: Owner) -> None:
+    owner.hub.append([("a", START, 1.5), ("a", START + 1000, None)])
     assert "2026-11-18T11:06:41.000Z                     gap  a" in runner.invoke(args=["series", "list"]).output
     shown = runner.invoke(args=["series", "show", "a", "--last", "2"]).output.splitlines()
     assert [line.split()[1:] for line in shown] == [
@@ -50,7 +50,7 @@ def test_series_are_listed_shown_and_exported_while_the_server_runs(runner: Flas
 
 
 def test_an_import_names_the_lines_it_refuses_and_keeps_the_others_once(
-    runner: FlaskCliRunner, house: House, url: str, tmp_path: Path
+    runner: FlaskCliRunner, owner: Owner, url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "rooms.csv"
     rows = [f"room,{START + n},{n}" for n in range(6)]
@@ -62,8 +62,8 @@ def test_an_import_names_the_lines_it_refuses_and_keeps_the_others_once(
         assert "line 3: the time 'soon' is none" in done.output
         assert "line 6: 'room' has the value 'warm'" in done.output
         assert "5 samples are there, 2 lines were refused" in done.output
-    assert [row[2] for row in house.hub.read("room", 0)] == [0.0, 2.0, 3.0, 5.0]
-    assert [row[2] for row in house.hub.read("a, b", 0)] == [None]
+    assert [row[2] for row in owner.hub.read("room", 0)] == [0.0, 2.0, 3.0, 5.0]
+    assert [row[2] for row in owner.hub.read("a, b", 0)] == [None]
 
 
 def test_an_import_without_a_column_a_server_or_the_token_says_so(
@@ -79,8 +79,8 @@ def test_an_import_without_a_column_a_server_or_the_token_says_so(
     assert "answered 403: The request brings no token" in runner.invoke(args=wrong).output
 
 
-def test_series_are_deleted_by_a_pattern_after_a_question(runner: FlaskCliRunner, house: House, url: str) -> None:
-    house.hub.append([(name, START, 1.0) for name in ("cpu{host=a}", "cpu{host=b}", "memory", "cpu[0]")])
+def test_series_are_deleted_by_a_pattern_after_a_question(runner: FlaskCliRunner, owner: Owner, url: str) -> None:
+    owner.hub.append([(name, START, 1.0) for name in ("cpu{host=a}", "cpu{host=b}", "memory", "cpu[0]")])
     command = ["series", "delete", "cpu{*}", "--url", url]
     kept = runner.invoke(args=command, input="n\n")
     assert (kept.exit_code, "Delete these 2 series" in kept.output) == (1, True)
@@ -93,9 +93,9 @@ def test_series_are_deleted_by_a_pattern_after_a_question(runner: FlaskCliRunner
 
 
 def test_what_a_damaged_file_still_has_is_recovered_into_a_new_one(
-    runner: FlaskCliRunner, house: House, tmp_path: Path
+    runner: FlaskCliRunner, owner: Owner, tmp_path: Path
 ) -> None:
-    house.hub.append([("a", START, 1.5)])
+    owner.hub.append([("a", START, 1.5)])
     copy, target = tmp_path / "copy.sqlite", tmp_path / "target.sqlite"
     runner.invoke(args=["journal", "backup", str(copy)])
     assert "has what can be read" in runner.invoke(args=["journal", "recover", str(copy), str(target)]).output
@@ -106,9 +106,9 @@ def test_what_a_damaged_file_still_has_is_recovered_into_a_new_one(
 
 
 def test_a_journal_is_checked_and_backed_up_while_the_server_runs_and_restored_when_it_does_not(
-    runner: FlaskCliRunner, house: House, tmp_path: Path
+    runner: FlaskCliRunner, owner: Owner, tmp_path: Path
 ) -> None:
-    house.hub.append([("a", START, 1.5)])
+    owner.hub.append([("a", START, 1.5)])
     checked = runner.invoke(args=["journal", "check"])
     assert (checked.exit_code, "0 batches are damaged, the index is whole" in checked.output) == (0, True)
     copy = tmp_path / "copy.sqlite"
@@ -116,8 +116,8 @@ def test_a_journal_is_checked_and_backed_up_while_the_server_runs_and_restored_w
     assert "is there already" in runner.invoke(args=["journal", "backup", str(copy)]).output
     refused = runner.invoke(args=["journal", "restore", str(copy)])
     assert (refused.exit_code, "already writes to it" in refused.output) == (1, True)
-    house.hub.append([("a", START + 1, 2.5)])
-    house.stop()
+    owner.hub.append([("a", START + 1, 2.5)])
+    owner.stop()
     assert runner.invoke(args=["journal", "restore", str(copy)]).exit_code == 0
     exported = runner.invoke(args=["series", "export", "a"]).output
     assert exported == f"name,time,value\na,{START},1.5\n"
@@ -136,5 +136,5 @@ def test_no_command_waits_for_bokeh_to_load() -> None:
     code = "import sys, wsgi; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert "app.house" in loaded
+    assert "tidegauge.server.owner" in loaded
     assert not {"bokeh.models", "bokeh.embed"} & set(loaded)

@@ -2,7 +2,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.guard import is_accepted_host
+from tidegauge.web.access import is_accepted_host
 
 KEYS = {"status", "title", "detail", "instance", "cure"}
 WRONG = [

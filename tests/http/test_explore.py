@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,20 @@ import pytest
 from bokeh.model import Model
 from flask.testing import FlaskClient
 
-from app.dashboard import Dashboard
-from app.dashboards import load_dashboards
-from app.drawn import Drawn
-from app.explore import GLYPHS
-from app.explored import as_file, draw
-from app.house import House
-from app.themes import dress, themes
+from tidegauge.dashboards.definition import Dashboard
+from tidegauge.dashboards.instant import as_file, draw
+from tidegauge.dashboards.loader import load_dashboards
+from tidegauge.dashboards.themes import dress, themes
+from tidegauge.dashboards.view import View
+from tidegauge.server.owner import Owner
+from tidegauge.web.explore import GLYPHS
 
 NOW = 1_795_000_000_000
 
 
 @pytest.fixture
-def filled(client: FlaskClient, house: House) -> FlaskClient:
-    house.hub.append([(f"net{{if={name}}}", NOW + n * 1000, float(n * 10)) for n in range(50) for name in ("a", "b")])
+def filled(client: FlaskClient, owner: Owner) -> FlaskClient:
+    owner.hub.append([(f"net{{if={name}}}", NOW + n * 1000, float(n * 10)) for n in range(50) for name in ("a", "b")])
     return client
 
 
@@ -37,12 +38,12 @@ def names(body: dict[str, Any]) -> list[str]:
     return [one["name"] for one in body["series"]]
 
 
-def test_a_feed_of_any_series_is_as_a_dashboards(filled: FlaskClient, house: House) -> None:
+def test_a_feed_of_any_series_is_as_a_dashboards(filled: FlaskClient, owner: Owner) -> None:
     window = ask(filled, "series=net{if=a}")
     assert names(window) == ["net{if=a}"]
     assert window["series"][0]["v"] == [n * 10.0 for n in range(50)]
     cursor = window["to"]
-    house.hub.append([("net{if=a}", NOW + 60_000, 7.0)])
+    owner.hub.append([("net{if=a}", NOW + 60_000, 7.0)])
     tail = ask(filled, f"series=net{{if=a}}&since={cursor}")
     assert (tail["epoch"], tail["from"]) == (window["epoch"], cursor)
     assert (tail["to"], tail["series"][0]["v"]) == (tail["series"][0]["seq"][-1], [7.0])
@@ -56,15 +57,15 @@ def test_a_series_that_is_not_there_yet_has_no_samples(filled: FlaskClient) -> N
     assert ask(filled, "series=later")["series"] == [{"name": "later", "from": 0, "t": [], "v": []}]
 
 
-def test_history_is_thinned_and_keeps_its_peak(client: FlaskClient, house: House) -> None:
+def test_history_is_thinned_and_keeps_its_peak(client: FlaskClient, owner: Owner) -> None:
     batch = [("load", NOW + n * 100, 1.0) for n in range(20_000)]
     batch[7777] = ("load", NOW + 777_700, 99.0)
-    house.hub.append(batch)
+    owner.hub.append(batch)
     history = ask(client, f"series=load&from={NOW}&to={NOW + 2_000_000}&columns=100")
     [one] = history["series"]
     assert len(one["t"]) <= 400
     assert 99.0 in one["v"]
-    assert history["to"] == house.hub.newest
+    assert history["to"] == owner.hub.newest
 
 
 def test_history_of_a_dashboard_has_its_rates(filled: FlaskClient) -> None:
@@ -74,8 +75,8 @@ def test_history_of_a_dashboard_has_its_rates(filled: FlaskClient) -> None:
     assert names(ask(filled, "dashboard=server&span_s=60"))
 
 
-def test_a_gap_is_null_in_history(client: FlaskClient, house: House) -> None:
-    house.hub.append([("gap", NOW, 1.0), ("gap", NOW + 1, None), ("gap", NOW + 2, 2.0)])
+def test_a_gap_is_null_in_history(client: FlaskClient, owner: Owner) -> None:
+    owner.hub.append([("gap", NOW, 1.0), ("gap", NOW + 1, None), ("gap", NOW + 2, 2.0)])
     assert ask(client, f"series=gap&from={NOW}&to={NOW + 10}")["series"][0]["v"] == [1.0, None, 2.0]
 
 
@@ -137,7 +138,7 @@ def test_the_dashboard_file_draws_exactly_what_explore_does(
     assert drawn(scope["page"]()) == drawn(draw(wanted, glyph, together=together, rate=rate))
     (tmp_path / "explored.py").write_text(code, "utf-8")
     [dashboard] = load_dashboards([tmp_path], themes(), window=100).values()
-    assert (dashboard.problem, {one.series for one in dashboard.drawn}) == ("", set(wanted))
+    assert (dashboard.problem, {one.series for one in dashboard.views}) == ("", set(wanted))
 
 
 def test_the_page_has_the_names_as_text_and_the_file_to_copy(untouched: FlaskClient) -> None:
@@ -152,8 +153,11 @@ def test_a_glyph_that_is_none_is_refused(untouched: FlaskClient) -> None:
     assert (answer.status_code, "glyph='pie'" in answer.json["detail"]) == (400, True)  # type: ignore[index]
 
 
-def test_a_dashboard_has_the_history_of_all_that_it_draws(client: FlaskClient, house: House) -> None:
-    drawn = tuple(Drawn(f"pump{{n={n}}}") for n in range(150))
-    house.dashboards["pumps"] = Dashboard("pumps", "Pumps", drawn=drawn)
+def test_a_dashboard_has_the_history_of_all_that_it_draws(
+    client: FlaskClient, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = tuple(View(f"pump{{n={n}}}") for n in range(150))
+    dashboards = {**owner.site.dashboards, "pumps": Dashboard("pumps", "Pumps", views=views)}
+    monkeypatch.setattr(owner, "_site", replace(owner.site, dashboards=dashboards))
     assert len(names(ask(client, f"dashboard=pumps&from={NOW}&to={NOW + 1000}"))) == 150
     assert client.get("/api/feed?" + "&".join(f"series=pump{n}" for n in range(150))).status_code == 400

@@ -2,14 +2,14 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from app.house import House
+from tidegauge.server.owner import Owner
 
 
-def test_a_feed_is_the_file_with_the_headers_of_apache(client: FlaskClient, house: House) -> None:
-    house.stop()
+def test_a_feed_is_the_file_with_the_headers_of_apache(client: FlaskClient, owner: Owner) -> None:
+    owner.stop()
     for file in ("tail.json", "window.json"):
         answer = client.get(f"/feeds/server/{file}")
-        assert answer.data == (house.feeds / "server" / file).read_bytes()
+        assert answer.data == (owner.run_folder.feeds / "server" / file).read_bytes()
         assert answer.headers["Cache-Control"] == "max-age=1"
         assert "Last-Modified" not in answer.headers
         again = client.get(f"/feeds/server/{file}", headers={"If-None-Match": answer.headers["ETag"]})

@@ -11,15 +11,17 @@ import served
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import cards, create_app
-from app.house import House
-from app.settings import Settings
+from app import create_app
+from tidegauge.publish import front as cards
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 HOSTILE = ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "{{ 7*7 }}", "a&amp;b", "javascript:alert(1)"]
 DASHBOARD = """
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live, sampler
+from tidegauge import dashboard, live, sampler
 
 @dashboard(title={title!r}, description={title!r})
 def page():
@@ -38,8 +40,8 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def open_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
-    """Open a house on dashboard files, given by name."""
-    houses: list[House] = []
+    """Open a owner on dashboard files, given by name."""
+    houses: list[Owner] = []
 
     def opened(files: dict[str, str], **settings: Any) -> Flask:
         mine = tmp_path / "mine"
@@ -47,13 +49,13 @@ def open_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         for name, text in files.items():
             (mine / name).write_text(text)
         app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(mine), journal="memory", **settings))
-        houses.append(app.extensions["house"])
+        houses.append(app.extensions[KEY])
         houses[-1].start()
         return app
 
     yield opened
-    for house in houses:
-        house.stop()
+    for owner in houses:
+        owner.stop()
 
 
 class Elements(HTMLParser):
@@ -73,8 +75,8 @@ class Elements(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_without_javascript(client: FlaskClient, house: House, eventually: Eventually) -> None:
-    house.hub.append([("room.temperature", None, 21.5)])
+def test_the_page_is_whole_without_javascript(client: FlaskClient, owner: Owner, eventually: Eventually) -> None:
+    owner.hub.append([("room.temperature", None, 21.5)])
     eventually(lambda: "room.temperature" in client.get("/").text)
     page = client.get("/").text
     assert '<a href="./explore/?series=room.temperature"><bdi>room.temperature</bdi></a>' in page
@@ -82,12 +84,12 @@ def test_the_page_is_whole_without_javascript(client: FlaskClient, house: House,
     assert re.search(r'<svg class="spark" [^>]* role="img" aria-label="[\w.]+: n', page)
 
 
-def test_the_feed_and_the_page_say_the_same(client: FlaskClient, house: House, eventually: Eventually) -> None:
+def test_the_feed_and_the_page_say_the_same(client: FlaskClient, owner: Owner, eventually: Eventually) -> None:
     eventually(lambda: 'class="line" d="M' in client.get("/").text)
-    house.stop()
+    owner.stop()
     page = client.get("/").text
     front = client.get("/feeds/front.json")
-    assert front.data == (house.feeds / "front.json").read_bytes()
+    assert front.data == (owner.run_folder.feeds / "front.json").read_bytes()
     assert len(front.data) % 4096 == 0
     assert front.headers["Cache-Control"] == "max-age=1"
     for card in json.loads(front.data)["cards"]:
@@ -97,7 +99,7 @@ def test_the_feed_and_the_page_say_the_same(client: FlaskClient, house: House, e
 
 def test_hostile_names_and_titles_are_text(open_app: Callable[..., Flask], eventually: Eventually) -> None:
     app = open_app({f"d{i}.py": DASHBOARD.format(title=title) for i, title in enumerate(HOSTILE)})
-    app.extensions["house"].hub.append([(name, None, 1.0) for name in HOSTILE])
+    app.extensions[KEY].hub.append([(name, None, 1.0) for name in HOSTILE])
     client = app.test_client()
     eventually(lambda: "<bdi>{{ 7*7 }}</bdi>" in client.get("/").text)
     for path in ("/", "/?q=" + HOSTILE[1].replace("&", "%26")):
@@ -110,7 +112,7 @@ def test_hostile_names_and_titles_are_text(open_app: Callable[..., Flask], event
 
 def test_a_query_in_the_address_leaves_what_matches(open_app: Callable[..., Flask], eventually: Eventually) -> None:
     app = open_app({"shop.py": DASHBOARD.format(title="Web shop")})
-    app.extensions["house"].hub.append([(f"room.{i:03}", None, 1.0) for i in range(150)])
+    app.extensions[KEY].hub.append([(f"room.{i:03}", None, 1.0) for i in range(150)])
     client = app.test_client()
     eventually(lambda: "and 50 more" in client.get("/").text)
     page = client.get("/?q=shop+web").text
@@ -132,14 +134,14 @@ def test_what_is_new_names_three_things_to_do_and_its_dashboard_is_the_readmes(
     app = open_app({"README.md": "", "_module.py": ""}, port=18080)
     client = app.test_client()
     page = client.get("/").text
-    assert page.count("<h3>") - len(app.extensions["house"].dashboards) == 3
+    assert page.count("<h3>") - len(app.extensions[KEY].site.dashboards) == 3
     first, *others = commands(page)
     shown = first.removeprefix("cat >my-dashboards/load.py <<'END'\n").removesuffix("\nEND")
     example = README.partition("Write `my-dashboards/load.py`:\n\n")[2].partition("\n\nThen ")[0]
     assert shown == re.sub("^    ", "", example, flags=re.MULTILINE)
     assert "make reload PORT=18080" in others
     assert others[-1].endswith(" http://localhost:18080/; done")
-    app.extensions["house"].hub.append([("mine", None, 1.0)])
+    app.extensions[KEY].hub.append([("mine", None, 1.0)])
     eventually(lambda: not commands(client.get("/").text))
 
 

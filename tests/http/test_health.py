@@ -9,22 +9,24 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app import house as house_module
-from app.house import House
-from app.settings import Settings
+from tidegauge.server import owner as owner_module
+from tidegauge.server import readiness
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 
-def test_a_well_house_is_live_and_ready(client: FlaskClient) -> None:
+def test_a_well_process_is_live_and_ready(client: FlaskClient) -> None:
     assert client.get("/health/live").json == {"status": "pass"}
     assert client.get("/health/ready").json == {"status": "pass", "reasons": []}
 
 
-def test_health_has_the_epoch_and_counts(client: FlaskClient, house: House) -> None:
+def test_health_has_the_epoch_and_counts(client: FlaskClient, owner: Owner) -> None:
     answer = client.get("/health").json
     assert answer is not None
-    assert (answer["status"], answer["epoch"]) == ("pass", house.hub.epoch)
+    assert (answer["status"], answer["epoch"]) == ("pass", owner.hub.epoch)
     assert answer["dashboards"] == 2
-    assert answer["series"] == len(house.hub)
+    assert answer["series"] == len(owner.hub)
 
 
 def test_versions_are_told_to_loopback_only(client: FlaskClient) -> None:
@@ -38,10 +40,10 @@ def test_versions_are_told_to_loopback_only(client: FlaskClient) -> None:
 
 
 def test_a_lock_that_cannot_be_obtained_makes_it_unready_and_not_dead(
-    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(house_module, "LOCK_S", 0.05)
-    with house.hub.lock_within(1):
+    monkeypatch.setattr(readiness, "LOCK_S", 0.05)
+    with owner.hub.lock_within(1):
         answer = client.get("/health/ready")
         assert client.get("/health/live").status_code == 200
     assert answer.status_code == 503
@@ -49,10 +51,10 @@ def test_a_lock_that_cannot_be_obtained_makes_it_unready_and_not_dead(
 
 
 def test_a_silent_publisher_and_silent_samplers_make_it_unready(
-    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
+    client: FlaskClient, owner: Owner, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
-    house.stop()
-    monkeypatch.setattr(house_module, "SILENT_S", 0.1)
+    owner.stop()
+    monkeypatch.setattr(readiness, "SILENT_S", 0.1)
     eventually(lambda: len(client.get("/health/ready").json["reasons"]) == 2)  # type: ignore[index]
     reasons = client.get("/health/ready").json["reasons"]  # type: ignore[index]
     assert reasons[0].startswith("the publisher has been silent for")
@@ -68,8 +70,8 @@ def test_several_processes_are_refused_with_their_reason(client: FlaskClient) ->
     assert client.get("/health/live", environ_overrides={"wsgi.multiprocess": True}).status_code == 200
 
 
-def test_a_forked_worker_is_refused_with_its_reason(client: FlaskClient, house: House) -> None:
-    house.pid = os.getppid()
+def test_a_forked_worker_is_refused_with_its_reason(client: FlaskClient, owner: Owner) -> None:
+    owner.pid = os.getppid()
     answer = client.get("/")
     assert answer.status_code == 503
     assert f"forked from the process {os.getppid()}" in answer.text
@@ -83,17 +85,17 @@ def test_an_application_that_nobody_started_says_how_to(tmp_path: Path) -> None:
 
 @pytest.fixture
 def building(tmp_path: Path) -> Iterator[tuple[Flask, Path]]:
-    """A house of which one dashboard is being built, until there is a file of that path."""
+    """An owner of which one dashboard is being built, until there is a file of that path."""
     go_on = tmp_path / "go on"
     wait = f"import time, pathlib\nwhile not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)\n"
     (tmp_path / "slow.py").write_text(wait)
     settings = Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory", push_token=served.TOKENS)
     app = create_app(settings)
-    house: House = app.extensions["house"]
-    house.start()
+    owner: Owner = app.extensions[KEY]
+    owner.start()
     yield app, go_on
     go_on.touch()
-    house.stop()
+    owner.stop()
 
 
 def test_pushes_are_taken_while_dashboards_are_being_built_and_pages_wait(building: tuple[Flask, Path]) -> None:
@@ -112,22 +114,22 @@ def test_pushes_are_taken_while_dashboards_are_being_built_and_pages_wait(buildi
 
 
 def test_dashboards_that_take_too_long_are_said(building: tuple[Flask, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house_module, "BUILD_S", 0.05)
+    monkeypatch.setattr(owner_module, "BUILD_S", 0.05)
     answer = building[0].test_client().get("/")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    assert "its dashboards have not been built within 0.05 s" in answer.text
+    assert "The dashboards have not been built within 0.05 s" in answer.text
 
 
 def test_a_second_process_on_the_run_folder_is_refused_with_the_holders_pid_and_takes_over_when_it_ends(
     app: Flask, settings: Settings, eventually: Callable[..., None]
 ) -> None:
     second = create_app(settings)
-    house: House = second.extensions["house"]
-    house.start()
+    owner: Owner = second.extensions[KEY]
+    owner.start()
     answer = second.test_client().get("/health/ready")
     assert answer.status_code == 503
     assert f"the process {os.getpid()} already serves from this run folder" in answer.text
-    app.extensions["house"].stop()
+    app.extensions[KEY].stop()
     eventually(lambda: second.test_client().get("/health/ready").status_code == 200)
-    house.stop()
+    owner.stop()

@@ -6,14 +6,14 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.house import House
-from app.page_files import PageFiles
-from app.settings import Settings
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 SAMPLED = """
 from pathlib import Path
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live, sampler
+from tidegauge import dashboard, live, sampler
 @sampler("till", every_s=0.1)
 def till():
     return float(Path({file!r}).read_text())
@@ -25,7 +25,7 @@ def shown():
 """
 TABLE = """
 from bokeh.models import DataTable, TableColumn
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 @dashboard(title="Table")
 def shown():
     return DataTable(source=live("till"), columns=[TableColumn(field="v")])
@@ -51,37 +51,35 @@ def opened(tmp_path: Path, till: Path) -> Flask:
     return create_app(Settings(run=str(run), dashboards=str(folder), journal="memory", publish_ms=50))
 
 
-def names(house: House) -> list[str]:
-    return sorted(file.name for file in house.pages.glob("*.html"))
+def names(owner: Owner) -> list[str]:
+    return sorted(file.name for file in owner.run_folder.pages.glob("*.html"))
 
 
 def test_pages_are_kept_while_they_are_the_same_for_all(
     opened: Flask, till: Path, eventually: Callable[..., None]
 ) -> None:
-    house: House = opened.extensions["house"]
-    house.pages.mkdir(parents=True)
-    (house.pages / "gone.html").write_text("of another life")
-    house.publish_pages = PageFiles(opened).publish
-    house.start()
+    owner: Owner = opened.extensions[KEY]
+    owner.run_folder.pages.mkdir(parents=True)
+    (owner.run_folder.pages / "gone.html").write_text("of another life")
+    opened.extensions["tidegauge"].start()
     try:
-        eventually(lambda: names(house) == [".html", "server.html", "till.html"])  # not the broken one, nor the table
+        eventually(lambda: names(owner) == [".html", "server.html", "till.html"])  # not the broken one, nor the table
         till.write_text("no number")
-        eventually(lambda: names(house) == [".html", "server.html"])
+        eventually(lambda: names(owner) == [".html", "server.html"])
         assert "is in trouble" in opened.test_client().get("/dashboard/till/").text
         till.write_text("2")
-        eventually(lambda: "till.html" in names(house))
+        eventually(lambda: "till.html" in names(owner))
     finally:
-        house.stop()
+        opened.extensions["tidegauge"].stop()
 
 
 def test_all_kept_pages_have_the_nonce_of_the_one_policy(opened: Flask, eventually: Callable[..., None]) -> None:
-    house: House = opened.extensions["house"]
-    house.publish_pages = PageFiles(opened).publish
-    house.start()
+    owner: Owner = opened.extensions[KEY]
+    opened.extensions["tidegauge"].start()
     try:
-        eventually(lambda: len(names(house)) == 3)
+        eventually(lambda: len(names(owner)) == 3)
     finally:
-        house.stop()
-    [nonce] = re.findall(r"'nonce-([^']+)'", (house.pages / "policy").read_text())
-    for name in names(house):
-        assert re.findall(r'nonce="([^"]+)"', (house.pages / name).read_text()) == [nonce]
+        opened.extensions["tidegauge"].stop()
+    [nonce] = re.findall(r"'nonce-([^']+)'", (owner.run_folder.pages / "policy").read_text())
+    for name in names(owner):
+        assert re.findall(r'nonce="([^"]+)"', (owner.run_folder.pages / name).read_text()) == [nonce]

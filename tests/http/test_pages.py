@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app import cards, create_app
-from app.house import House
-from app.settings import Settings
+from app import create_app
+from tidegauge.publish import front as cards
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 
 def test_the_front_page_lists_the_dashboards(client: FlaskClient) -> None:
@@ -22,7 +24,7 @@ def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(
 ) -> None:
     monkeypatch.setattr(cards, "EVERY_S", 0)
     (tmp_path / "broken.py").write_text(
-        "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, live, sampler\n"
+        "from bokeh.plotting import figure\nfrom tidegauge import dashboard, live, sampler\n"
         "@sampler('till', every_s=1)\ndef till():\n    raise OSError('no till')\n"
         "@dashboard(title='Till')\ndef page():\n    plot = figure()\n"
         "    plot.line('t', 'v', source=live('till'))\n    return plot\n"
@@ -30,11 +32,11 @@ def test_a_card_says_how_fresh_its_dashboard_is_and_which_sampler_is_in_trouble(
     app = create_app(
         Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory", show_errors="everyone")
     )
-    house: House = app.extensions["house"]
-    house.start()
+    owner: Owner = app.extensions[KEY]
+    owner.start()
     eventually(lambda: "sampler till" in app.test_client().get("/").text)
     page = app.test_client().get("/").text
-    house.stop()
+    owner.stop()
     assert "The sampler till is in trouble: OSError: no till." in page
     assert re.findall(r'data-state="(\w+)"><strong>\1</strong></p>', page) == ["live", "live"]
     assert len(re.findall(r'\d series, <span class="age">newest sample \d+ s old', page)) == 2
@@ -56,11 +58,11 @@ def test_every_script_of_a_page_is_there_and_kept_for_ever(client: FlaskClient) 
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "max-age=31536000, immutable")
 
 
-def test_the_integrity_of_bokehjs_is_the_one_that_its_wheel_names(house: House) -> None:
+def test_the_integrity_of_bokehjs_is_the_one_that_its_wheel_names(owner: Owner) -> None:
     import bokeh
 
     hashes = json.loads((Path(bokeh.__file__).parent / "_sri" / f"{bokeh.__version__}.json").read_text())
-    ours = house.assets["bokeh.min.js"].integrity
+    ours = owner.assets["bokeh.min.js"].integrity
     assert ours == "sha384-" + hashes[f"bokeh-{bokeh.__version__}.min.js"]
 
 
@@ -83,15 +85,24 @@ def test_the_tutorials_endpoint_counts_up_by_one_a_request(client: FlaskClient) 
     assert [client.post("/data/").json for _ in range(3)] == [{"x": [n], "y": [2**n]} for n in (1, 2, 3)]
 
 
-def test_the_tutorials_numbers_stay_finite_for_ever(client: FlaskClient, house: House) -> None:
-    house.tutorial.add(1021)
-    assert [client.post("/data/").json for _ in range(3)] == [
-        {"x": [1022], "y": [2.0**1022]},
-        {"x": [1023], "y": [2.0**1023]},
-        {"x": [1024], "y": [2.0**1023]},
-    ]
-    house.tutorial.add(10**8)
-    assert client.post("/data/").json == {"x": [100001025], "y": [2.0**1023]}
+@pytest.mark.parametrize(
+    ("kept", "answered"),
+    [
+        (1021, {"x": [1022], "y": [2.0**1022]}),
+        (1022, {"x": [1023], "y": [2.0**1023]}),
+        (1023, {"x": [1024], "y": [2.0**1023]}),
+        (100001024, {"x": [100001025], "y": [2.0**1023]}),
+    ],
+)
+def test_the_tutorials_numbers_go_on_after_a_restart_and_stay_finite_for_ever(
+    settings: Settings, kept: int, answered: dict[str, list[float]], request: pytest.FixtureRequest
+) -> None:
+    file = Path(settings.journal).with_name("count")
+    file.parent.mkdir()
+    file.write_text(str(kept))
+    client: FlaskClient = request.getfixturevalue("client")
+    assert client.post("/data/").json == answered
+    assert file.read_text() == str(kept + 1)
 
 
 def test_the_tutorials_dashboard_has_one_address(client: FlaskClient) -> None:
@@ -120,8 +131,8 @@ def test_a_broken_dashboard_is_a_card_with_its_error_and_a_page_that_says_so(tmp
     mine.mkdir()
     (mine / "broken.py").write_text("import <b>")
     app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(mine), journal="memory"))
-    house: House = app.extensions["house"]
-    house.start()
+    owner: Owner = app.extensions[KEY]
+    owner.start()
     client = app.test_client()
     assert "line 1: SyntaxError" in client.get("/").text
     answer = client.get("/dashboard/broken/")
@@ -129,4 +140,4 @@ def test_a_broken_dashboard_is_a_card_with_its_error_and_a_page_that_says_so(tmp
     assert "The dashboard 'broken' cannot be shown: line 1: SyntaxError" in answer.json["detail"]  # type: ignore[index]
     assert client.get("/dashboard/server/").status_code == 200
     assert "dashboard broken: line 1: SyntaxError" in client.get("/health").json["troubles"][0]  # type: ignore[index]
-    house.stop()
+    owner.stop()

@@ -18,7 +18,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from served import ROOM_TOKEN, TOKEN
 from werkzeug.test import TestResponse
 
-from app.house import House
+from tidegauge.server.owner import Owner
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 NOW_MS = time.time_ns() // 1_000_000
@@ -425,10 +425,10 @@ def test_a_cursor_of_another_epoch_is_gone(client: FlaskClient) -> None:
     assert client.get("/api/series?name=a&since=999999999").status_code == 410
 
 
-def test_a_reader_whom_another_host_has_told_more_waits_for_this_one(client: FlaskClient, house: House) -> None:
-    house.hub.append([("a", 1, 1.0)])
-    ahead = house.hub.newest + 4096
-    answer = client.get(f"/api/series?name=a&since={ahead}&epoch={house.hub.epoch}")
+def test_a_reader_whom_another_host_has_told_more_waits_for_this_one(client: FlaskClient, owner: Owner) -> None:
+    owner.hub.append([("a", 1, 1.0)])
+    ahead = owner.hub.newest + 4096
+    answer = client.get(f"/api/series?name=a&since={ahead}&epoch={owner.hub.epoch}")
     assert answer.status_code == 200
     assert answer.get_json()["seq"] == []
     assert f"since={ahead}" in answer.headers["Link"]

@@ -8,12 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.house import House
-from app.settings import Settings
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.settings import Settings
 
 FILE = """
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 @dashboard(title="Rooms <1>")
 def page():
@@ -27,18 +28,18 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def owner(tmp_path: Path) -> Iterator[Owner]:
     (tmp_path / "rooms.py").write_text(FILE)
     app = create_app(Settings(run=str(tmp_path / "run"), dashboards=str(tmp_path), journal="memory"))
-    house: House = app.extensions["house"]
-    house.start()
-    house.client = app.test_client()  # type: ignore[attr-defined]
-    yield house
-    house.stop()
+    owner: Owner = app.extensions[KEY]
+    owner.start()
+    owner.client = app.test_client()  # type: ignore[attr-defined]
+    yield owner
+    owner.stop()
 
 
-def table(house: House, query: str = "") -> str:
-    client: FlaskClient = house.client  # type: ignore[attr-defined]
+def table(owner: Owner, query: str = "") -> str:
+    client: FlaskClient = owner.client  # type: ignore[attr-defined]
     answer = client.get(f"/dashboard/rooms/table/{query}")
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     assert ("Refresh" in answer.headers) == (query == "?refresh")
@@ -55,9 +56,9 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_every_series_has_its_newest_value_with_its_time_unit_and_verdict_in_the_order_of_the_page(
-    house: House,
+    owner: Owner,
 ) -> None:
-    house.hub.append(
+    owner.hub.append(
         [
             ("room.b", DAY_MS, 31.25),
             ("room.a", DAY_MS, 20),
@@ -66,7 +67,7 @@ def test_every_series_has_its_newest_value_with_its_time_unit_and_verdict_in_the
             ("room.a", 0, 26),
         ]
     )
-    assert rows(table(house))[:5] == [
+    assert rows(table(owner))[:5] == [
         ["Series", "Time, UTC", "Newest value"],
         ["room.a", "1970-01-02 00:00:00", "20 °C"],
         ["room.b", "1970-01-02 00:00:00", "bad 31.25 °C"],
@@ -75,9 +76,9 @@ def test_every_series_has_its_newest_value_with_its_time_unit_and_verdict_in_the
     ]
 
 
-def test_the_newest_samples_of_a_series_are_listed_newest_first_with_gaps(house: House) -> None:
-    house.hub.append([("door <b>", n * 1000, None if n == 49 else n / 3) for n in range(50)])
-    listed = [row for row in rows(table(house)) if len(row) == 2]
+def test_the_newest_samples_of_a_series_are_listed_newest_first_with_gaps(owner: Owner) -> None:
+    owner.hub.append([("door <b>", n * 1000, None if n == 49 else n / 3) for n in range(50)])
+    listed = [row for row in rows(table(owner)) if len(row) == 2]
     assert listed[:3] == [
         ["Time, UTC", "Value"],
         ["1970-01-01 00:00:49", "no value"],
@@ -87,23 +88,23 @@ def test_the_newest_samples_of_a_series_are_listed_newest_first_with_gaps(house:
     assert len(listed) == 21
 
 
-def test_it_loads_itself_anew_only_for_who_wants_that(house: House) -> None:
-    assert 'href="?refresh"' in table(house)
-    assert 'href="./"' in table(house, "?refresh")
+def test_it_loads_itself_anew_only_for_who_wants_that(owner: Owner) -> None:
+    assert 'href="?refresh"' in table(owner)
+    assert 'href="./"' in table(owner, "?refresh")
 
 
-def test_a_page_leads_to_it_where_there_is_no_javascript(house: House) -> None:
-    client: FlaskClient = house.client  # type: ignore[attr-defined]
+def test_a_page_leads_to_it_where_there_is_no_javascript(owner: Owner) -> None:
+    client: FlaskClient = owner.client  # type: ignore[attr-defined]
     noscript = re.findall(r"<noscript>.*?</noscript>", client.get("/dashboard/rooms/").text)[0]
     assert 'href="../../dashboard/rooms/table/"' in noscript
 
 
-def test_a_dashboard_without_series_says_so(house: House) -> None:
-    client: FlaskClient = house.client  # type: ignore[attr-defined]
+def test_a_dashboard_without_series_says_so(owner: Owner) -> None:
+    client: FlaskClient = owner.client  # type: ignore[attr-defined]
     assert "This dashboard draws no series." in client.get("/dashboard/exponential/table/").text
 
 
 @pytest.mark.parametrize("time", [-(2**52), 2**52])
-def test_a_time_that_no_calendar_has_is_shown_as_it_is(house: House, time: int) -> None:
-    house.hub.append([("door <b>", time, 1)])
-    assert f"{time} ms" in table(house)
+def test_a_time_that_no_calendar_has_is_shown_as_it_is(owner: Owner, time: int) -> None:
+    owner.hub.append([("door <b>", time, 1)])
+    assert f"{time} ms" in table(owner)

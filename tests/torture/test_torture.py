@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+
 from torture import page
 from torture.harness import Scenario
 from torture.rows import ROWS

@@ -1,7 +1,7 @@
 from threading import Thread
 from time import sleep
 
-from app.counter import Counter
+from tidegauge.store.counter import Counter
 
 
 class Yielding(int):

@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from app.errors import CursorGone
-from app.hub import Hub
-from app.journal import Reading, Row
-from app.journal.sqlite import Retention, SqliteJournal
+from tidegauge.errors import CursorGone
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal import Reading, Row
+from tidegauge.store.journal.sqlite.journal import Retention, SqliteJournal
 
 SERIES = ("a", "b")
 names = st.sampled_from(SERIES)
@@ -34,7 +34,9 @@ class CursorReads(RuleBasedStateMachine):
     @initialize(window=st.integers(1, 6), samples=st.integers(1, 20))
     def open(self, window: int, samples: int) -> None:
         self.sizes = window, samples
-        with mock.patch("app.journal.sqlite.IDLE_S", 3600):  # the oldest are removed here, by append
+        with mock.patch(
+            "tidegauge.store.journal.sqlite.journal.IDLE_S", 3600
+        ):  # the oldest are removed here, by append
             self.journal = SqliteJournal(Path(self.folder.name, "journal"), Retention(samples=samples))
         self.hub = Hub(self.journal, window=window, max_series=10)
         self.hub.open()

@@ -4,14 +4,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from served import ROOT
 
-from app.dashboard import SHIPPED, Dashboard
-from app.dashboards import load_dashboards
-from app.themes import COLOURS, themes
+from app import create_app
+from tidegauge.dashboards.definition import Dashboard
+from tidegauge.dashboards.loader import load_dashboards
+from tidegauge.dashboards.themes import COLOURS, themes
+from tidegauge.settings import Settings
 
 GOOD = """
 from bokeh.plotting import figure
-from app.dashboards import dashboard, live, sampler
+from tidegauge import dashboard, live, sampler
 
 @sampler("{series}", every_s=2)
 def value():
@@ -53,7 +56,7 @@ def test_a_file_becomes_a_dashboard_with_its_series_samplers_and_a_document_a_th
 def test_live_sources_know_their_size(tmp_path: Path) -> None:
     write(tmp_path, "orders.py", GOOD.format(series="s", title="Orders"))
     document = load(tmp_path)["orders"].documents["light"].decode()
-    assert document.count('"app.live.LiveSource"') == 4
+    assert document.count('"tidegauge.dashboards.source.LiveSource"') == 4
     assert document.count('"max_size":500') == 4
 
 
@@ -68,7 +71,7 @@ def test_the_files_of_widgets_and_tables_are_loaded_where_they_are_needed(tmp_pa
         tmp_path,
         "table.py",
         "from bokeh.models import DataTable, TableColumn\n"
-        "from app.dashboards import dashboard, live\n"
+        "from tidegauge import dashboard, live\n"
         "@dashboard(title='T')\n"
         "def draw():\n    return DataTable(source=live('a'), columns=[TableColumn(field='v')])\n",
     )
@@ -84,18 +87,18 @@ def test_the_files_of_widgets_and_tables_are_loaded_where_they_are_needed(tmp_pa
         ("raise SystemExit(1)", "it ends the process"),
         ("open('/etc/tidegauge/secret')", "line 1: FileNotFoundError: [Errno 2] No such file or directory: 'secret'"),
         (
-            "from app.dashboards import dashboard\n@dashboard(title='x')\ndef draw():\n    return 5\n",
+            "from tidegauge import dashboard\n@dashboard(title='x')\ndef draw():\n    return 5\n",
             "TypeError: draw() returned int, expected a Bokeh figure or layout",
         ),
         (
-            "from app.dashboards import dashboard\n@dashboard(title='x')\ndef draw():\n    1 / 0\n",
+            "from tidegauge import dashboard\n@dashboard(title='x')\ndef draw():\n    1 / 0\n",
             "line 4: ZeroDivisionError: division by zero",
         ),
         (
-            "from app.dashboards import sampler\n@sampler('a', every_s=0)\ndef s(): ...\n",
+            "from tidegauge import sampler\n@sampler('a', every_s=0)\ndef s(): ...\n",
             "every_s must be at least 0.1",
         ),
-        ("from app.dashboards import sampler\n@sampler\ndef s(): ...\n", "TypeError"),
+        ("from tidegauge import sampler\n@sampler\ndef s(): ...\n", "TypeError"),
     ],
 )
 def test_a_broken_file_is_one_dashboard_with_its_problem_and_breaks_no_other(
@@ -150,7 +153,7 @@ def test_two_samplers_of_one_series_clash(tmp_path: Path) -> None:
     ],
 )
 def test_what_only_shows_when_it_is_used_is_a_problem_of_its_file_too(tmp_path: Path, text: str) -> None:
-    head = "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, sampler\n"
+    head = "from bokeh.plotting import figure\nfrom tidegauge import dashboard, sampler\n"
     write(tmp_path, "broken.py", head + text)
     write(tmp_path, "good.py", GOOD.format(series="s", title="Good"))
     found = load(tmp_path)
@@ -166,27 +169,42 @@ def test_files_and_folders_that_begin_with_an_underscore_are_the_users_own_modul
     assert [(one.name, one.title) for one in found.values()] == [("orders", "Shop")]
 
 
-def test_the_shipped_dashboards_are_well() -> None:
-    found = load(SHIPPED)
+def test_the_shipped_dashboards_are_well(tmp_path: Path) -> None:
+    app = create_app(Settings(run=str(tmp_path), journal="memory"))
+    with app.app_context():
+        found = load(Path(app.root_path) / "dashboards")
     assert {name: one.problem for name, one in found.items()} == {"exponential": "", "server": ""}
 
 
 def test_documents_are_the_same_bytes_in_the_next_process_or_open_pages_would_reload() -> None:
-    code = (
-        "import hashlib; from app.dashboard import SHIPPED; from app.dashboards import load_dashboards;"
-        "from app.themes import themes;"
-        "print([hashlib.md5(b''.join(d.documents.values())).hexdigest()"
-        " for d in load_dashboards([SHIPPED], themes(), window=9).values()])"
-    )
-    runs = {subprocess.check_output([sys.executable, "-c", code], cwd=SHIPPED.parent) for _ in range(2)}
+    code = """
+import hashlib
+from pathlib import Path
+from app import create_app
+from tidegauge.dashboards.loader import load_dashboards
+from tidegauge.dashboards.themes import themes
+
+app = create_app()
+with app.app_context():
+    found = load_dashboards([Path(app.root_path, "dashboards")], themes(), window=9)
+print([hashlib.md5(b"".join(one.documents.values())).hexdigest() for one in found.values()])
+"""
+    runs = {subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)}
     assert len(runs) == 1
+
+
+def test_a_file_of_the_first_edition_says_what_to_write(tmp_path: Path) -> None:
+    write(tmp_path, "old.py", "from app.dashboards import dashboard, live, sampler\n")
+    assert load(tmp_path)["old"].problem == (
+        "line 1: app.dashboards is now tidegauge: write `from tidegauge import dashboard, live, sampler`"
+    )
 
 
 def test_glyphs_without_a_colour_get_the_themes_one_a_source_and_others_keep_theirs(tmp_path: Path) -> None:
     write(
         tmp_path,
         "mine.py",
-        "from bokeh.plotting import figure\nfrom app.dashboards import dashboard, live\n"
+        "from bokeh.plotting import figure\nfrom tidegauge import dashboard, live\n"
         "@dashboard(title='Mine')\ndef page():\n    plot = figure()\n    first = live('a')\n"
         "    plot.line('t', 'v', source=first)\n    plot.scatter('t', 'v', source=first)\n"
         "    plot.line('t', 'v', source=live('b'))\n    plot.line('t', 'v', source=live('c'), color='red')\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.history import rate, thin
+from tidegauge.store.thinning import rate, thin
 
 Floats = NDArray[np.float64]
 START, END, COLUMNS = 0, 1000, 10

@@ -6,10 +6,10 @@ from time import sleep
 
 import pytest
 
-from app.errors import BadSample, CursorAhead, UnknownSeries
-from app.hub import Hub
-from app.journal import Reading, Stamped
-from app.journal.memory import MemoryJournal
+from tidegauge.errors import BadSample, CursorAhead, UnknownSeries
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal import Reading, Stamped
+from tidegauge.store.journal.memory import MemoryJournal
 
 
 def make_hub(window: int = 100, max_series: int = 10) -> Hub:

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from push_bodies import NOW_MS
 
-from app.push import line_protocol
+from tidegauge.ingest import line_protocol
 
 CONF = """
 bind-address = "127.0.0.1:{backup_port}"

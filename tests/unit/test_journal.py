@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torture.spoil import write_batch
 
-from app.errors import CursorGone, JournalUnusable, JournalUnwritable, UnknownSeries
-from app.hub import Hub
-from app.journal import Stamped
-from app.journal.checks import as_columns, checksum, checksums
-from app.journal.mark import STEP
-from app.journal.recovery import recover
-from app.journal.sqlite import IDLE_S, Retention, SqliteJournal
+from tidegauge.errors import CursorGone, JournalUnusable, JournalUnwritable, UnknownSeries
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal import Stamped
+from tidegauge.store.journal.sqlite.checksums import as_columns, checksum, checksums
+from tidegauge.store.journal.sqlite.high_water import STEP
+from tidegauge.store.journal.sqlite.journal import IDLE_S, Retention, SqliteJournal
+from tidegauge.store.journal.sqlite.recovery import recover
+from torture.spoil import write_batch
 
 Eventually = Callable[..., None]
 PAGE = 4096  # bytes
@@ -99,7 +99,7 @@ def test_windows_are_refilled_with_the_newest_and_know_what_left_them(path: Path
 def test_a_series_that_is_older_than_what_is_read_in_one_go_is_refilled_too(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 5)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 5)
     with opened(path, window=3) as hub:
         hub.append([("seldom", time, float(time)) for time in range(5)])
         for time in range(20):
@@ -281,7 +281,7 @@ def test_of_a_file_with_a_wrecked_page_all_that_can_be_read_is_kept_and_the_rest
 def test_a_wrecked_page_that_is_not_read_at_start_costs_its_batches_only(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 200)
     fill(path)
     wreck(path, page_of(path, 1500.5))
     with opened(path, window=10) as hub:
@@ -297,10 +297,10 @@ def test_a_wrecked_page_that_is_not_read_at_start_costs_its_batches_only(
 def test_a_wrecked_page_that_is_not_indexed_yet_costs_its_batches_only(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 200)
     fill(path)
     wreck(path, page_of(path, 1500.5))
-    monkeypatch.setattr("app.journal.runs.RUN_SAMPLES", 1000)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.series_index.RUN_SAMPLES", 1000)
     with opened(path, window=10) as hub:
         eventually(lambda: any("samples 501 to 600 are damaged" in loss for loss in hub.journal.losses))
         values = [row[2] for row in hub.read("a", 0, limit=10_000)]
@@ -314,7 +314,7 @@ def test_a_wrecked_page_that_is_not_indexed_yet_costs_its_batches_only(
 def test_a_batch_whose_row_is_wrong_costs_at_most_its_samples(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually, column: str, value: object, last: int
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 200)
     fill(path)
     write_batch(path, last, column, value)
     with opened(path, window=10) as hub:
@@ -364,8 +364,8 @@ def test_by_a_damaged_beginning_no_more_batches_are_removed(path: Path, eventual
 def test_an_index_that_is_wrong_is_made_anew(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually, damage: str
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 200)
-    monkeypatch.setattr("app.journal.runs.RUN_SAMPLES", 1000)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 200)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.series_index.RUN_SAMPLES", 1000)
     fill(path)
     with opened(path):
         pass
@@ -384,7 +384,7 @@ def test_an_index_that_is_wrong_is_made_anew(
 def test_an_unreadable_file_is_recovered_by_hand_where_a_start_does_not_wait_for_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.journal.sqlite.RECOVER_S", -1.0)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.journal.RECOVER_S", -1.0)
     fill(path)
     wreck(path, page_of(path, 3000.5))
     with opened(path) as hub:
@@ -505,9 +505,9 @@ def test_a_journal_of_a_newer_release_is_refused_and_left_alone(path: Path) -> N
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from app.errors import JournalUnwritable
-from app.hub import Hub
-from app.journal.sqlite import SqliteJournal
+from tidegauge.errors import JournalUnwritable
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 hub = Hub(SqliteJournal(Path(sys.argv[1])), window=10, max_series=10)
 hub.open()
@@ -550,7 +550,7 @@ def test_a_closed_journal_takes_nothing(path: Path) -> None:
 def test_damage_that_was_not_read_at_start_is_found_in_the_background(
     path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr("app.journal.refill.SAMPLES", 3)
+    monkeypatch.setattr("tidegauge.store.journal.sqlite.windows.SAMPLES", 3)
     with opened(path, window=10) as hub:
         hub.append([("a", 1, 2.7182818)])
         for time in range(2, 30):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.drawn import Drawn, pattern
-from app.live import live
+from tidegauge.dashboards.source import live
+from tidegauge.dashboards.view import View
+from tidegauge.store.patterns import pattern
 
 
 @pytest.mark.parametrize(
@@ -30,12 +31,12 @@ def test_a_name_without_a_star_is_no_pattern() -> None:
     ("value", "band"), [(79.9, ""), (80, "warn"), (94, "warn"), (95, "bad"), (None, ""), (float("nan"), "")]
 )
 def test_a_value_is_in_the_worst_band_that_it_reaches(value: float | None, band: str) -> None:
-    assert Drawn("cpu", warn=80, bad=95).band(value) == band
+    assert View("cpu", warn=80, bad=95).band(value) == band
 
 
 @pytest.mark.parametrize(("value", "band"), [(30, ""), (20, "warn"), (10, "bad")])
 def test_with_bad_below_warn_low_values_are_in_a_band(value: float, band: str) -> None:
-    assert Drawn("free", warn=20, bad=10).band(value) == band
+    assert View("free", warn=20, bad=10).band(value) == band
 
 
 @pytest.mark.parametrize(

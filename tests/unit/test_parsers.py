@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, line_bodies, spoilt
 
-from app.errors import BadPush, BadSample
-from app.hub import Hub
-from app.journal import Reading
-from app.journal.memory import MemoryJournal
-from app.push import line_protocol, series_name
-from app.series import check_name
+from tidegauge.errors import BadPush, BadSample
+from tidegauge.ingest import line_protocol
+from tidegauge.ingest.push import series_name
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal import Reading
+from tidegauge.store.journal.memory import MemoryJournal
+from tidegauge.store.series import check_name
 
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 forms = pytest.mark.parametrize("form", FORMATS)

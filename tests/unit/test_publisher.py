@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from app import publisher as publisher_module
-from app.files import BLOCK_BYTES, Files
-from app.hub import Hub
-from app.journal.memory import MemoryJournal
-from app.publisher import Publisher
+from tidegauge.publish import feed
+from tidegauge.publish import publisher as publisher_module
+from tidegauge.publish.feed import Encoder
+from tidegauge.publish.folder import BLOCK_BYTES, ServedFolder
+from tidegauge.publish.publisher import Publisher
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.memory import MemoryJournal
 
 
 @pytest.fixture
@@ -19,9 +21,9 @@ def hub() -> Hub:
 
 
 def make_publisher(hub: Hub, folder: Path, **feeds: list[str]) -> Publisher:
-    return Publisher(
-        hub, Files(folder / "feeds"), feeds or {"x": ["a", "b"]}, {}, build="b", publish_ms=50, poll_ms=2000
-    )
+    encoder = Encoder(hub, build="b", poll_ms=2000)
+    feeds = feeds or {"x": ["a", "b"]}
+    return Publisher(hub, ServedFolder(folder / "feeds"), feeds, {}, encoder=encoder, publish_ms=50)
 
 
 def read(folder: Path, file: str = "tail.json") -> Any:
@@ -140,7 +142,7 @@ def test_a_pattern_names_every_series_that_matches_as_they_come(hub: Hub, tmp_pa
 def test_of_a_pattern_that_matches_too_many_the_first_are_published_and_the_rest_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_module, "MATCHING", 3)
+    monkeypatch.setattr(feed, "MATCHING", 3)
     hub = Hub(MemoryJournal(), window=10, max_series=10)
     hub.append([(f"s{n}", 1, 1.0) for n in range(5)])
     publisher = make_publisher(hub, tmp_path, x=["s*"])

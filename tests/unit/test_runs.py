@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from app.journal import runs
-from app.journal.database import connect
+from tidegauge.store.journal.sqlite import series_index as runs
+from tidegauge.store.journal.sqlite.database import connect
 
 Row = tuple[int, int, int, float | None]
 

@@ -1,14 +1,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from threading import enumerate as enumerate_threads
 from time import monotonic
 from typing import Any
 
 import pytest
 
-from app.hub import Hub
-from app.journal.memory import MemoryJournal
-from app.samplers import Sampler, Samplers
+from tidegauge.ingest.samplers import Sampler, Samplers
+from tidegauge.store.hub import Hub
+from tidegauge.store.journal.memory import MemoryJournal
 
 Eventually = Callable[..., None]
 
@@ -141,9 +142,9 @@ def test_calls_do_not_drift(eventually: Eventually) -> None:
 
 
 def test_no_thread_is_left_when_samplers_are_stopped(eventually: Eventually) -> None:
-    with running(Sampler(("a",), lambda: 1, 0.1)) as (hub, group):
+    with running(Sampler(("a",), lambda: 1, 0.1)) as (hub, _):
         eventually(lambda: len(values(hub, "a")) > 1)
-    assert not any(thread.is_alive() for thread in group._threads)
+    assert not [one.name for one in enumerate_threads() if one.name == "sampler a"]
 
 
 def test_series_past_the_cap_are_a_trouble_of_their_sampler(eventually: Eventually) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import CursorAhead
-from app.series import Columns, Window, check_cursor
+from tidegauge.errors import CursorAhead
+from tidegauge.store.series import Columns, Window, check_cursor
 
 
 @given(size=st.integers(1, 40), count=st.integers(0, 200), cursor=st.integers(0, 250))

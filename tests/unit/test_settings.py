@@ -5,8 +5,8 @@ from shutil import which
 import certificate
 import pytest
 
-from app.errors import SettingsRefused
-from app.settings import Settings, check_tls, describe, load_settings
+from tidegauge.errors import SettingsRefused
+from tidegauge.settings import Settings, as_lines, check_tls, load_settings
 
 
 def test_defaults_hold_without_an_environment() -> None:
@@ -126,4 +126,4 @@ def test_a_certificate_and_a_key_that_do_not_belong_together_are_refused(
 
 def test_every_setting_has_a_meaning() -> None:
     assert all(field.description for field in Settings.model_fields.values())
-    assert describe(Settings()).count("TIDEGAUGE_") == len(Settings.model_fields)
+    assert as_lines(Settings()).count("TIDEGAUGE_") == len(Settings.model_fields)

@@ -4,8 +4,8 @@ from math import nan
 import numpy as np
 import pytest
 
-from app.series import Columns
-from app.sparkline import duration, figure, sparkline, thinned
+from tidegauge.publish.sparkline import duration, figure, sparkline, thinned
+from tidegauge.store.series import Columns
 
 
 def columns(*values: float, times: list[int] | None = None) -> Columns:

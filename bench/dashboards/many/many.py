@@ -2,7 +2,7 @@
 
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 
 @dashboard(title="Many series")

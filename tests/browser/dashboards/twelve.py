@@ -3,7 +3,7 @@
 from bokeh.layouts import gridplot
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 
 @dashboard(title="Twelve")

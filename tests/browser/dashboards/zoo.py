@@ -4,7 +4,7 @@ from bokeh.layouts import column
 from bokeh.models import DataTable, TableColumn
 from bokeh.plotting import figure
 
-from app.dashboards import dashboard, live
+from tidegauge import dashboard, live
 
 SIZE = {"height": 220, "sizing_mode": "stretch_width"}
 

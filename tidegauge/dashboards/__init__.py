@@ -1,0 +1,1 @@
+"""What a dashboard file imports, and how such files become documents."""

@@ -1,0 +1,54 @@
+"""What Python answers: a Flask application of our own, which is mounted in another one (``mount``)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from tidegauge.server.current import KEY
+from tidegauge.server.owner import Owner
+from tidegauge.web import (
+    access,
+    development,
+    error_answers,
+    explore,
+    feed,
+    health,
+    metrics,
+    pages,
+    push,
+    series,
+    spark,
+)
+
+
+class WebApplication(Flask):
+    """Flask without a look at whether each function is async, of which there is none here: 3 us a request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *func*."""
+        return func
+
+
+def create_web(owner: Owner, home: str = "") -> WebApplication:
+    """Build the application that answers for *owner*. Opens nothing and starts nothing.
+
+    Args:
+        home: the dashboard whose page lies at ``/dashboard/`` itself; "" for none.
+    """
+    web = WebApplication(__name__, static_folder=None)
+    web.json.sort_keys = False  # type: ignore[attr-defined]  # of the default JSON provider
+    web.extensions[KEY] = owner
+    access.register(web)  # which requests are served
+    error_answers.register(web)  # the one shape of every error
+    web.register_blueprint(pages.blueprint)
+    pages.place(web, home)
+    web.register_blueprint(spark.blueprint)
+    web.register_blueprint(development.blueprint)
+    web.register_blueprint(series.blueprint)
+    web.register_blueprint(feed.blueprint)
+    web.register_blueprint(explore.blueprint)
+    web.register_blueprint(push.blueprint)
+    web.register_blueprint(health.blueprint)
+    web.register_blueprint(metrics.blueprint)
+    return web

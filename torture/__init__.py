@@ -1,0 +1,1 @@
+"""Attacks, kills and faults in their long form: `make torture`."""

@@ -4,6 +4,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
 ENDPOINT = "tidegauge."  # what the names of our endpoints begin with
+MATCHED = "tidegauge.matched"  # in the environment of a request: the rule of ours that it matches
 
 
 def mount(app: Flask, web: Flask, prefix: str) -> None:
@@ -17,10 +18,18 @@ def mount(app: Flask, web: Flask, prefix: str) -> None:
     def forward(**_: object) -> ResponseReturnValue:
         environ = dict(request.environ)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base
-        environ["PATH_INFO"] = environ.get("PATH_INFO", "").removeprefix(base)
+        environ["PATH_INFO"] = path = environ.get("PATH_INFO", "").removeprefix(base)
+        environ[MATCHED] = exact.get((path, request.method))
         with web.request_context(environ):
             return web.full_dispatch_request()
 
+    # What has no argument need not be looked for again; what Flask answers itself (OPTIONS) has to.
+    exact = {
+        (rule.rule, method): rule
+        for rule in web.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"OPTIONS"}
+        if not rule.arguments and not rule.defaults
+    }
     methods: dict[str, set[str]] = {}
     for rule in web.url_map.iter_rules():
         methods.setdefault(rule.rule, set()).update(rule.methods or ())

@@ -126,7 +126,7 @@ class Vitals:
 
     @property
     def absent(self) -> dict[str, str]:
-        """What cannot be read here, and why: a sentence each, by the name of the reading."""
+        """Why some readings are not available here, a sentence each, by the name of the reading."""
         reasons = {}
         if not self._status_url:
             reasons["busy_workers"] = "Apache's busy workers need mod_status: set TIDEGAUGE_STATUS_URL to its page."

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from tidegauge.store.hub import Hub, SeriesSnapshot, Snapshot
+from tidegauge.store.thinning import Floats
 from tidegauge.store.times import now_ms
 
 WINDOW, TAIL = "window.json", "tail.json"
@@ -48,6 +49,12 @@ def tail_series(snapshot: Snapshot) -> list[Series]:
         seq, t, v = one.columns
         found.append({**_head(one), "seq": list(seq), "t": list(t), "v": list(v)})
     return found
+
+
+def history_series(name: str, unit: str | None, rate_s: float | None, t: Floats, v: Floats) -> Series:
+    """Return a series of a history, as a window.json has it; with ``rate_s`` where *v* are rates."""
+    entry = {"name": name, "unit": unit, "rate_s": rate_s, "t": t.astype(int).tolist(), "v": v.tolist()}
+    return {key: value for key, value in entry.items() if value is not None}
 
 
 def _head(one: SeriesSnapshot) -> Series:

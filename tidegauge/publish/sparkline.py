@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.store.series import Columns
+from tidegauge.store.thinning import thin_index
 
 POINTS = 60  # of a card's line, at most
 MARGIN = 3  # left free at every edge, so that no stroke is cut off
@@ -58,25 +59,19 @@ def sparkline(columns: Columns, width: int, height: int, points: int = POINTS) -
 def thinned(t: NDArray[np.float64], v: NDArray[np.float64], points: int) -> Iterator[Run]:
     """Yield the runs of values between gaps, thinned to *points* points in all, with every peak.
 
-    Of each of points / 2 equal parts of the time the lowest and the highest value are kept; a gap stays one, however
-    short it is.
+    A gap stays one, however short it is.
 
     Args:
         t: times in their order.
         v: values of the same length; NaN is a gap.
-        points: >= 2.
+        points: >= 4.
     """
-    kept = np.flatnonzero(~np.isnan(v))
+    gaps = np.isnan(v)
+    kept = np.flatnonzero(~gaps)
     if len(kept) > points:
-        parts = np.minimum((t - t[0]) / ((t[-1] - t[0]) or 1) * (points // 2), points // 2 - 1).astype(int)[kept]
-        starts = np.flatnonzero(np.diff(parts, prepend=-1))
-        extremes = set()
-        for part in np.split(kept, starts[1:]):
-            extremes |= {int(part[v[part].argmin()]), int(part[v[part].argmax()])}
-        kept = np.array(sorted(extremes))
-    gaps_before = np.cumsum(np.isnan(v))[kept]
-    for run in np.split(kept, np.flatnonzero(np.diff(gaps_before)) + 1):
-        yield [(float(t[i]), float(v[i])) for i in run]
+        kept = kept[thin_index(t[kept], v[kept], t[0], t[-1] + 1, points // 4)]
+    for run in np.split(kept, np.flatnonzero(np.diff(np.cumsum(gaps)[kept])) + 1):
+        yield list(zip(t[run].tolist(), v[run].tolist(), strict=True))
 
 
 def _path(run: Sequence[tuple[int, int]]) -> str:

@@ -44,6 +44,12 @@ def thin(t: Floats, v: Floats, start: float, end: float, columns: int) -> tuple[
     """
     if len(t) <= 4 * columns:
         return t, v
+    index = thin_index(t, v, start, end, columns)
+    return t[index], v[index]
+
+
+def thin_index(t: Floats, v: Floats, start: float, end: float, columns: int) -> NDArray[np.int64]:
+    """Return which samples ``thin`` keeps, as their places, in order."""
     column = ((t - start) * columns // (end - start)).astype(np.int64)
     gaps = np.isnan(v)
     kept = [_firsts(column[gaps], np.flatnonzero(gaps))]
@@ -56,8 +62,7 @@ def thin(t: Floats, v: Floats, start: float, end: float, columns: int) -> tuple[
         for extreme in (np.minimum, np.maximum):
             reached = np.flatnonzero(value == np.repeat(extreme.reduceat(value, starts), counts))
             kept.append(values[reached[np.searchsorted(reached, starts)]])
-    index = np.unique(np.concatenate(kept))
-    return t[index], v[index]
+    return np.unique(np.concatenate(kept))
 
 
 def _firsts(column: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from tidegauge.dashboards.view import View
 from tidegauge.errors import BadParameter, UnknownDashboard
-from tidegauge.publish.feed import MATCHING, resolve, tail_series, window_series
+from tidegauge.publish.feed import MATCHING, Series, history_series, resolve, tail_series, window_series
 from tidegauge.server.current import current_owner
 from tidegauge.store.thinning import rate, thin
 from tidegauge.store.times import now_ms
@@ -67,25 +67,18 @@ def _span() -> tuple[int, int] | None:
     return start, end
 
 
-def _history(views: list[View], start: int, end: int) -> tuple[int, list[dict[str, object]]]:
+def _history(views: list[View], start: int, end: int) -> tuple[int, list[Series]]:
     hub = current_owner().hub
     wanted = {(name, one.rate_s): None for one in views for name in resolve(hub, [one.series])[0]}
     to, found = hub.history(dict.fromkeys(name for name, _ in wanted), start, end)
     columns = min(whole("columns", request.args.get("columns", str(COLUMNS))), 4000, POINTS // max(1, len(wanted)))
-    series: list[dict[str, object]] = []
+    series: list[Series] = []
     for name, rate_s in wanted:
         t, v = found[name]
         if rate_s:
             t, v = rate(t, v, rate_s)
         t, v = thin(t, v, start, end, columns)
-        entry = {
-            "name": name,
-            "unit": hub.units.get(name),
-            "rate_s": rate_s,
-            "t": t.astype(int).tolist(),
-            "v": v.tolist(),
-        }
-        series.append({key: value for key, value in entry.items() if value is not None})
+        series.append(history_series(name, hub.units.get(name), rate_s, t, v))
     return to, series
 
 

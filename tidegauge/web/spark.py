@@ -39,7 +39,7 @@ def image(name: str) -> Response:
     text = figure(newest, unit) if with_value == "1" else ""
     text_size = min(height * 0.45, 20, width / 2 / max(1, len(text) * LETTER))
     line_width = width - (round(len(text) * text_size * LETTER + 6) if text else 0)
-    line = sparkline(columns, line_width, height, points=max(2, line_width // 3))
+    line = sparkline(columns, line_width, height, points=max(4, line_width // 3))
     svg = render_template(
         "spark.svg",
         name=name,

@@ -49,7 +49,7 @@ PUSH_CURE = (
 )
 
 
-def problem(status: int, what: str = "", instance: str = "", cure: str = "") -> dict[str, object]:
+def problem_details(status: int, what: str = "", instance: str = "", cure: str = "") -> dict[str, object]:
     """Return the one JSON shape of an error, after RFC 9457 (Problem Details), with a cure added.
 
     Keys: ``status``, ``title`` (the status in words), ``detail`` (what was wrong), ``instance`` (where: a URL
@@ -76,7 +76,7 @@ def reference(of: str) -> str:
     return f"e-{sha256(of.encode(errors='replace')).hexdigest()[:6]}"
 
 
-def refer(reference: str) -> str:
+def refer_to_log(reference: str) -> str:
     """Return what is told of an error to who may not see it, as a part of a sentence."""
     return f"the log has its error, by the reference {reference} (docker compose logs | grep {reference})"
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tidegauge.dashboards.definition import Dashboard
 from tidegauge.dashboards.instant import as_file, draw
 from tidegauge.dashboards.loader import load_dashboards
-from tidegauge.dashboards.themes import dress, themes
+from tidegauge.dashboards.themes import house_style, themes
 from tidegauge.dashboards.view import View
 from tidegauge.server.owner import Owner
 from tidegauge.web.explore import GLYPHS
@@ -113,8 +113,8 @@ def test_a_large_answer_is_compressed_for_who_takes_it(filled: FlaskClient) -> N
 
 def drawn(model: Model) -> list[str]:
     """What a model is made of, without its ids."""
-    for paint in dress(model):
-        paint.apply("light")
+    for one in house_style(model):
+        one.apply("light")
     return sorted(
         str(sorted((k, v) for k, v in one.properties_with_values(include_defaults=False).items() if not _refers(v)))
         for one in model.references()

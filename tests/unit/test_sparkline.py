@@ -4,7 +4,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from tidegauge.publish.sparkline import duration, figure, sparkline, thinned
+from tidegauge.publish.sparkline import duration, number_text, sparkline, thinned
 from tidegauge.store.series import Columns
 
 
@@ -87,11 +87,11 @@ def test_many_samples_of_one_time_are_thinned_too() -> None:
     ],
 )
 def test_a_figure_is_short(value: float | None, text: str) -> None:
-    assert figure(value) == text
+    assert number_text(value) == text
 
 
 def test_a_figure_has_its_unit() -> None:
-    assert figure(12.5, "%") == "12.5\u202f%"
+    assert number_text(12.5, "%") == "12.5\u202f%"
 
 
 @pytest.mark.parametrize(("ms", "text"), [(999, "0 s"), (99_999, "99 s"), (100_000, "1 min"), (7_200_000, "2 h")])

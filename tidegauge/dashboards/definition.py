@@ -6,7 +6,7 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from tidegauge.dashboards.view import View
-from tidegauge.errors import refer, reference
+from tidegauge.errors import refer_to_log, reference
 from tidegauge.ingest.samplers import Sampler
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -65,7 +65,7 @@ class Dashboard:
 
     def problem_for(self, *, is_shown: bool) -> str:
         """Return its problem, or where *is_shown* is false a reference to it; "" without one."""
-        return self.problem if is_shown or not self.problem else refer(self.reference)
+        return self.problem if is_shown or not self.problem else refer_to_log(self.reference)
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from bokeh.model import Model
 from bokeh.plotting import figure
 
 from tidegauge.dashboards.source import LiveSource, live
-from tidegauge.dashboards.themes import dress, themes
+from tidegauge.dashboards.themes import house_style, themes
 
 PLOTS = 20  # apart; more are drawn together
 
@@ -59,8 +59,8 @@ def document(model: Model, theme: str, window: int) -> bytes:
     """Return *model* as Bokeh's ``json_item``, its sources limited to *window* samples."""
     for source in model.select({"type": LiveSource}):
         source.update(max_size=window)
-    for paint in dress(model):
-        paint.apply(theme)
+    for one in house_style(model):
+        one.apply(theme)
     return msgspec.json.encode(json_item(model, theme=themes()[theme]))
 
 

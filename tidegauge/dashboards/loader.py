@@ -23,7 +23,7 @@ from bokeh.themes import Theme
 
 from tidegauge.dashboards.definition import Dashboard, Mark
 from tidegauge.dashboards.source import LiveSource
-from tidegauge.dashboards.themes import dress
+from tidegauge.dashboards.themes import house_style
 from tidegauge.dashboards.view import View
 from tidegauge.errors import explain
 from tidegauge.ingest.samplers import Sampler
@@ -128,12 +128,12 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
         "bokeh-widgets": any(isinstance(one, Widget) for one in models),
         "bokeh-tables": any(isinstance(one, TableWidget) for one in models),
     }
-    paints = dress(model)
+    themed = house_style(model)
     documents = {}
     document = b""
     for name_of_theme, theme in themes.items():
-        for paint in paints:
-            paint.apply(name_of_theme)
+        for one in themed:
+            one.apply(name_of_theme)
         # Keys keep their order: sorted, a reference would precede its definition.
         document = documents[name_of_theme] = msgspec.json.encode(json_item(model, theme=theme))
     samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]

@@ -37,7 +37,7 @@ STATES = ("selection", "nonselection", "hover", "muted")
 BOKEH_BLUE = "#1f77b4"  # every glyph's colour by default
 
 
-class Paint(NamedTuple):
+class ThemedProperty(NamedTuple):
     """A property of a model whose value is another in each theme."""
 
     model: Model
@@ -49,15 +49,15 @@ class Paint(NamedTuple):
         setattr(self.model, self.name, self.values[theme])
 
 
-def dress(model: Model) -> list[Paint]:
+def house_style(model: Model) -> list[ThemedProperty]:
     """Give *model* what a Bokeh theme cannot: bands, legends for patterns, and what is returned, its colours."""
-    paints: list[Paint] = []
+    themed: list[ThemedProperty] = []
     models = model.references()
     for table in (one for one in models if isinstance(one, TableWidget)):
         table.stylesheets = [TABLE]
     for plot in (one for one in models if isinstance(one, Plot)):
         renderers = [one for one in plot.renderers if isinstance(one, GlyphRenderer)]
-        paints += _colours(renderers)
+        themed += _colours(renderers)
         sources: dict[str, Any] = {
             one.data_source.id: one.data_source for one in renderers if isinstance(one.data_source, LiveSource)
         }
@@ -66,13 +66,13 @@ def dress(model: Model) -> list[Paint]:
                 if edge is not None:
                     line = Span(location=edge, dimension="width", line_dash=[6, 4])
                     plot.add_layout(line)
-                    paints.append(Paint(line, "line_color", {theme: of[band] for theme, of in BANDS.items()}))
+                    themed.append(ThemedProperty(line, "line_color", {theme: of[band] for theme, of in BANDS.items()}))
         if any("*" in source.series and not source.newest for source in sources.values()) and not plot.legend:
             plot.add_layout(Legend())
-    return paints
+    return themed
 
 
-def _colours(renderers: Sequence[Any]) -> Iterator[Paint]:
+def _colours(renderers: Sequence[Any]) -> Iterator[ThemedProperty]:
     """Yield one of COLOURS for the glyphs that have Bokeh's default colour, another for each data source.
 
     A theme cannot do that: `figure.line()` sets the default itself, and a set value wins over a theme.
@@ -89,9 +89,9 @@ def _colours(renderers: Sequence[Any]) -> Iterator[Paint]:
             number = numbers.setdefault(source.id, len(numbers))
             chosen = {theme: colours[number % len(colours)] for theme, colours in COLOURS.items()}
             for glyph, name in blue:
-                yield Paint(glyph, name, chosen)
+                yield ThemedProperty(glyph, name, chosen)
             if isinstance(renderer.data_source, LiveSource) and "*" in source.series:
-                yield Paint(source, "palette", {theme: list(colours) for theme, colours in COLOURS.items()})
+                yield ThemedProperty(source, "palette", {theme: list(colours) for theme, colours in COLOURS.items()})
 
 
 def _theme(*, paper: str, ink: str, faint: str) -> Theme:

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TypeVar
 
-from tidegauge.errors import BadSample, JournalUnwritable, explain, refer, reference
+from tidegauge.errors import BadSample, JournalUnwritable, explain, refer_to_log, reference
 from tidegauge.store.hub import Hub
 from tidegauge.store.series import check_name, check_value
 from tidegauge.store.times import now_ms
@@ -113,7 +113,7 @@ class SamplerState:
         """Return its trouble; where *is_shown* is false a reference instead of an error of the user's own code."""
         trouble = self.trouble
         is_own = self.reference and trouble and trouble == self.problem
-        return refer(self.reference) if is_own and not is_shown else trouble
+        return refer_to_log(self.reference) if is_own and not is_shown else trouble
 
 
 class Samplers:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bokeh
 
-from tidegauge.errors import HTTP_ERRORS, PUSH_CURE, PUSH_REFUSED, ExtraMissing, problem
+from tidegauge.errors import HTTP_ERRORS, PUSH_CURE, PUSH_REFUSED, ExtraMissing, problem_details
 
 OUR_FILES = Path(__file__).parent / "static"
 BOKEHJS_FILES = Path(bokeh.__file__).parent / "server" / "static" / "js"
@@ -78,9 +78,10 @@ class Assets:
                 staged.replace(target)
                 written.append(target)
         (folder / "errors").mkdir(parents=True, exist_ok=True)
-        documents = {f"{status}.json": json.dumps(problem(status)) for status in HTTP_ERRORS}
+        documents = {f"{status}.json": json.dumps(problem_details(status)) for status in HTTP_ERRORS}
         documents |= {f"{status}.html": _page(status) for status in HTTP_ERRORS}
-        documents |= {f"push-{n}.json": json.dumps(problem(n, PUSH_REFUSED, cure=PUSH_CURE)) for n in (401, 403)}
+        for status in (401, 403):
+            documents[f"push-{status}.json"] = json.dumps(problem_details(status, PUSH_REFUSED, cure=PUSH_CURE))
         for name, text in documents.items():
             target = folder / "errors" / name
             target.write_text(text + "\n", "utf-8")

@@ -13,8 +13,8 @@ from tidegauge.dashboards.definition import Dashboard
 from tidegauge.ingest.samplers import Samplers
 from tidegauge.publish.feed import resolve
 from tidegauge.publish.folder import ServedFolder
-from tidegauge.publish.sparkline import Sparkline, figure, in_words, sparkline
-from tidegauge.store.hub import Hub
+from tidegauge.publish.sparkline import Sparkline, in_words, number_text, sparkline
+from tidegauge.store.hub import Hub, Newest
 from tidegauge.store.thinning import as_rate
 from tidegauge.store.times import now_ms
 
@@ -133,13 +133,11 @@ class FrontPage:
         """Return the series that nobody has drawn yet and that match *query*."""
         drawn = {name for one in self._dashboards for series in one.series for name in self._hub.matching(series)}
         names = [name for name in self._hub.names() if name not in drawn and matches(query, name)]
-        rows = [
-            UndrawnSeries(
-                one.name, figure(one.value, self._unit(one.name)) if one.time is not None else "no sample yet", one.time
-            )
-            for one in self._hub.list(names[:UNDRAWN])
-        ]
+        rows = [UndrawnSeries(one.name, self._value_of(one), one.time) for one in self._hub.list(names[:UNDRAWN])]
         return Undrawn(tuple(rows), len(names) - len(rows))
+
+    def _value_of(self, one: Newest) -> str:
+        return "no sample yet" if one.time is None else number_text(one.value, self._unit(one.name))
 
     def _unit(self, series: str) -> str:
         return self._hub.units.get(series, "")
@@ -156,7 +154,7 @@ class FrontPage:
             series=len(names),
             newest=self._hub.newest_time(names),
             lead=lead,
-            value=figure(line.newest, unit),
+            value=number_text(line.newest, unit),
             band=first.band(line.newest),
             label=in_words(lead, line, unit),
             line=line.line,

@@ -79,7 +79,7 @@ def _path(run: Sequence[tuple[int, int]]) -> str:
     return f"M{first}L{' '.join(others)}" if others else f"M{first}h0"  # a point: drawn by its round cap
 
 
-def figure(value: float | None, unit: str = "") -> str:
+def number_text(value: float | None, unit: str = "") -> str:
     """Return *value* as a short text for people: ``12.5``, ``133.4 M``, ``3.2e-09``; "no value" for None and NaN."""
     if value is None or isnan(value):
         return "no value"
@@ -105,5 +105,5 @@ def in_words(series: str, line: Sparkline, unit: str = "") -> str:
     """Return in words what a sparkline of *series* shows."""
     if line.newest is None:
         return f"{series}: no value yet"
-    bounds = f"between {figure(line.low, unit)} and {figure(line.high, unit)}"
-    return f"{series}: newest {figure(line.newest, unit)}, {bounds} in the last {duration(line.span_ms)}"
+    bounds = f"between {number_text(line.low, unit)} and {number_text(line.high, unit)}"
+    return f"{series}: newest {number_text(line.newest, unit)}, {bounds} in the last {duration(line.span_ms)}"

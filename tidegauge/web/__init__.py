@@ -62,7 +62,7 @@ def create_web(owner: Owner, home: str = "") -> WebApplication:
     access.register(web)  # which requests are served
     error_answers.register(web)  # the one shape of every error
     web.register_blueprint(pages.blueprint)
-    pages.place(web, home)
+    pages.place_home(web, home)
     web.register_blueprint(spark.blueprint)
     web.register_blueprint(development.blueprint)
     web.register_blueprint(series.blueprint)

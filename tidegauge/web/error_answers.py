@@ -3,7 +3,7 @@
 from flask import Flask, Response, current_app, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from tidegauge.errors import BrokenDashboard, TidegaugeError, problem
+from tidegauge.errors import BrokenDashboard, TidegaugeError, problem_details
 from tidegauge.server.current import current_owner
 from tidegauge.web.render import policy, root
 
@@ -44,7 +44,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer(status: int, what: str = "", cure: str = "", trace: str = "") -> Response:
-    body = problem(status, what, request.script_root + request.path, cure)
+    body = problem_details(status, what, request.script_root + request.path, cure)
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         page = render_template("error.html", root=root(), assets=current_owner().assets, trace=trace, **body)
         return Response(page, status, mimetype="text/html")

@@ -23,7 +23,7 @@ MAX_QUERY = 200  # characters
 REFRESH_S = 30
 
 
-def place(web: Flask, home: str) -> None:
+def place_home(web: Flask, home: str) -> None:
     """Have the dashboard *home* lie at ``/dashboard/`` itself, and at no other address; "": none does."""
     web.extensions[HOME] = home
     if home:

@@ -5,7 +5,7 @@ from math import isnan
 from flask import Blueprint, Response, render_template, request
 
 from tidegauge.errors import BadParameter, UnknownSeries
-from tidegauge.publish.sparkline import figure, in_words, sparkline
+from tidegauge.publish.sparkline import in_words, number_text, sparkline
 from tidegauge.server.current import current_owner
 
 blueprint = Blueprint("spark", __name__)
@@ -36,7 +36,7 @@ def image(name: str) -> Response:
     columns = owner.hub.snapshot([name]).series[0].columns.by_time()
     newest = next((value for value in reversed(columns.v) if not isnan(value)), None)
     unit = owner.hub.units.get(name, "")
-    text = figure(newest, unit) if with_value == "1" else ""
+    text = number_text(newest, unit) if with_value == "1" else ""
     text_size = min(height * 0.45, 20, width / 2 / max(1, len(text) * LETTER))
     line_width = width - (round(len(text) * text_size * LETTER + 6) if text else 0)
     line = sparkline(columns, line_width, height, points=max(4, line_width // 3))

@@ -13,7 +13,7 @@ from tidegauge.server.current import current_owner
 from tidegauge.server.owner import Owner
 from tidegauge.store.times import format_ms, now_ms
 from tidegauge.web.access import sees_errors
-from tidegauge.web.render import current_renderer, new_nonce, root
+from tidegauge.web.render import current_renderer, is_embedded, new_nonce, root
 from tidegauge.web.tables import tables
 
 blueprint = Blueprint("pages", __name__)
@@ -112,7 +112,7 @@ def dashboard(name: str) -> Response:
         path=request.path,
         nonce=new_nonce(),
         troubles=current_owner().site.samplers.troubles(one.samplers, is_shown=sees_errors()),
-        embed="embed" in request.args,
+        embed=is_embedded(),
     )
     return page.response
 

@@ -119,6 +119,11 @@ def current_renderer() -> Renderer:
     return Renderer(current_app.jinja_env, owner.assets, owner.site.build, owner.settings)
 
 
+def is_embedded() -> bool:
+    """Tell whether this request is for the view of a dashboard that other pages may embed: ``?embed``."""
+    return request.endpoint == "pages.dashboard" and "embed" in request.args
+
+
 def new_nonce() -> str:
     """Return a nonce for the styles of a page."""
     return secrets.token_urlsafe(16)

@@ -14,6 +14,13 @@ HEIGHTS = (12, 500)
 LETTER = 0.62  # width of a digit, of its size; a little more than any system font's
 
 
+@blueprint.after_request
+def _let_others_show_it(response: Response) -> Response:
+    if current_owner().settings.embedders:
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
 @blueprint.get("/spark/<path:name>.svg")
 def image(name: str) -> Response:
     """Send the window of the series *name* as a sparkline, an SVG image that needs nothing else.
@@ -51,8 +58,6 @@ def image(name: str) -> Response:
         height=height,
     )
     response = Response(svg, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=5"})
-    if owner.settings.embedders:
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.add_etag()
     response.make_conditional(request)
     return response

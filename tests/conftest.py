@@ -10,19 +10,26 @@ from tempfile import mkdtemp
 from time import monotonic, sleep
 
 import certificate
+import hypothesis
 import pytest
 import served
+from bokeh.themes import Theme
 from certificate import Certificate
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
 from tidegauge import Tidegauge
+from tidegauge.dashboards import loader
 from tidegauge.server.current import KEY
 from tidegauge.server.owner import Owner
 from tidegauge.settings import Settings
 
 HERE = Path(__file__).parent
+# `make check` takes few examples, the same ones each time; `make test` takes others each time.
+hypothesis.settings.register_profile("full", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=12, stateful_step_count=15, derandomize=True)
+hypothesis.settings.load_profile("full")
 LONGEST = ("container", "torture", "bench")
 
 
@@ -86,6 +93,30 @@ def _settings(folder: Path) -> Settings:
         push_token=served.TOKENS,
         max_series=30,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shipped_dashboards_are_drawn_once() -> Iterator[None]:
+    """Keep what Bokeh has made of the shipped dashboards: two thirds of a start, and the same at each.
+
+    Their modules are imported anew by each application, as their samplers are its own.
+    """
+    shipped = {str(path) for path in (served.ROOT / "app/dashboards").glob("*.py")}
+    kept: dict[tuple[object, ...], loader.Drawing] = {}
+    draw = loader.draw
+
+    def draw_once(function: Callable[[], object], themes: dict[str, Theme], window: int) -> loader.Drawing:
+        code = function.__code__
+        if code.co_filename not in shipped:
+            return draw(function, themes, window)
+        key = (code.co_filename, *themes, window)
+        if key not in kept:
+            kept[key] = draw(function, themes, window)
+        return kept[key]
+
+    loader.draw = draw_once
+    yield
+    loader.draw = draw
 
 
 @contextmanager

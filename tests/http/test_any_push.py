@@ -52,7 +52,7 @@ def pushed(owner: Owner) -> dict[str, int]:
     return {one.name: one.seq for one in owner.hub.list() if not one.name.startswith(own)}
 
 
-@hypothesis(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@hypothesis(max_examples=2 * hypothesis().max_examples, suppress_health_check=list(HealthCheck))
 @given(any_bytes, st.sampled_from(URLS), contents, st.sampled_from(sorted(PACKED)), st.booleans())
 def test_no_body_is_an_error_of_the_server_and_of_a_refused_one_nothing_is_kept(
     client: FlaskClient, owner: Owner, body: bytes, url: str, content_type: str, encoding: str, is_packed: bool

@@ -40,7 +40,7 @@ def test_what_it_says_is_what_is_answered(app: Flask) -> None:
         assert isinstance(found, Ok)
         operation = found.ok()
 
-        @hypothesis(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @hypothesis(database=None, suppress_health_check=list(HealthCheck))
         @given(operation.as_strategy())
         def answer(case: Case[Any]) -> None:
             # Not all that is refused can be said: what is no line protocol, a cursor of another epoch.

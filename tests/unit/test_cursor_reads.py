@@ -97,5 +97,5 @@ class CursorReads(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-CursorReads.TestCase.settings = settings(deadline=None, stateful_step_count=30)
+CursorReads.TestCase.settings = settings(stateful_step_count=settings().stateful_step_count * 3 // 5)
 test_a_follower_sees_every_sample_once_or_is_told_where_to_go_on = CursorReads.TestCase

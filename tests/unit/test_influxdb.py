@@ -142,7 +142,7 @@ def batches(draw: Callable[[st.SearchStrategy[Any]], Any]) -> tuple[str, list[st
     return precision, draw(st.permutations([*lines, "# m f=1", ""]))
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(batches())
 def test_lines_are_taken_or_refused_and_read_as_influxdb_does(influxdb: InfluxDB, batch: tuple[str, list[str]]) -> None:
     precision, lines = batch

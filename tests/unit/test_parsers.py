@@ -16,7 +16,7 @@ from tidegauge.store.journal import Reading
 from tidegauge.store.journal.memory import MemoryJournal
 from tidegauge.store.series import check_name
 
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(suppress_health_check=[HealthCheck.too_slow])
 forms = pytest.mark.parametrize("form", FORMATS)
 
 

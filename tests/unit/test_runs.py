@@ -16,6 +16,10 @@ from tidegauge.store.journal.sqlite.database import connect
 
 Row = tuple[int, int, int, float | None]
 
+often = with_settings(
+    max_examples=2 * with_settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
 
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connection]:
@@ -53,7 +57,9 @@ journals = st.lists(
 bounds = st.tuples(st.integers(0, 3000), st.integers(0, 3000)).map(sorted)
 
 
-@with_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@with_settings(
+    max_examples=2 * with_settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=journals,
     seqs=bounds,
@@ -73,7 +79,9 @@ def test_a_series_is_read_as_by_a_look_at_every_row(
         assert read(db, series, after, to, *times) == [row for row in kept if times[0] <= row[1] < times[1]]
 
 
-@with_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@with_settings(
+    max_examples=2 * with_settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows=journals, to=st.integers(0, 3000), many=st.dictionaries(st.integers(1, 7), st.integers(0, 80)))
 def test_the_newest_of_many_series_are_those_of_a_look_at_every_row(
     db: apsw.Connection, rows: list[Row], to: int, many: dict[int, int]

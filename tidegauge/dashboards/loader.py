@@ -10,7 +10,8 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -108,15 +109,37 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What a dashboard's function has drawn; see Dashboard."""
+
+    documents: dict[str, bytes]
+    bokehjs: tuple[str, ...]
+    views: tuple[View, ...]
+
+
 def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int) -> Dashboard:
     functions = [value for value in vars(module).values() if callable(value)]
     marked = [function for function in functions if isinstance(getattr(function, "tidegauge_dashboard", None), Mark)]
     if len(marked) != 1:
         raise TypeError(f"a dashboard file has one function marked @dashboard(title=...), this one has {len(marked)}")
     mark: Mark = marked[0].tidegauge_dashboard
-    model = marked[0]()
+    drawing = draw(marked[0], themes, window)
+    samplers = dict.fromkeys(getattr(function, "tidegauge_sampler", None) for function in functions)
+    found = tuple(one for one in samplers if isinstance(one, Sampler))
+    names = [name for one in found for name in one.names]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two of its samplers sample {twice[0]!r}")
+    return Dashboard(
+        name, mark.title, mark.description, drawing.documents, drawing.bokehjs, drawing.views, samplers=found
+    )
+
+
+def draw(function: Callable[[], object], themes: dict[str, Theme], window: int) -> Drawing:
+    """Call a dashboard's function, and encode what it returns: once for each of *themes*."""
+    model = function()
     if not isinstance(model, Model):
-        raise TypeError(f"{marked[0].__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout")
+        raise TypeError(f"{function.__name__}() returned {type(model).__name__}, expected a Bokeh figure or layout")
     models = model.references()
     views: dict[View, None] = {}
     for source in (one for one in models if isinstance(one, LiveSource)):
@@ -131,26 +154,17 @@ def _build(name: str, module: ModuleType, themes: dict[str, Theme], window: int)
     themed = house_style(model)
     documents = {}
     document = b""
-    for name_of_theme, theme in themes.items():
+    for name, theme in themes.items():
         for one in themed:
-            one.apply(name_of_theme)
+            one.apply(name)
         # Keys keep their order: sorted, a reference would precede its definition.
-        document = documents[name_of_theme] = msgspec.json.encode(json_item(model, theme=theme))
-    samplers = [getattr(function, "tidegauge_sampler", None) for function in functions]
-    names = [name for one in dict.fromkeys(samplers) if isinstance(one, Sampler) for name in one.names]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two of its samplers sample {twice[0]!r}")
-    return Dashboard(
-        name,
-        mark.title,
-        mark.description,
-        documents,
-        tuple(f"{part}.min.js" for part, needed in bokehjs.items() if needed),
-        tuple(
-            sorted(views, key=lambda one: (document.find(b'"series":' + msgspec.json.encode(one.series)), repr(one)))
-        ),
-        tuple(dict.fromkeys(one for one in samplers if isinstance(one, Sampler))),
-    )
+        document = documents[name] = msgspec.json.encode(json_item(model, theme=theme))
+
+    def place(view: View) -> tuple[int, str]:
+        return document.find(b'"series":' + msgspec.json.encode(view.series)), repr(view)
+
+    needed = tuple(f"{part}.min.js" for part, is_needed in bokehjs.items() if is_needed)
+    return Drawing(documents, needed, tuple(sorted(views, key=place)))
 
 
 def _is_of_first_edition(error: Exception, path: Path) -> bool:

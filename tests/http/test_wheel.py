@@ -53,8 +53,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, require: Callable[[bool, str
 
 def test_it_has_the_package_whole_and_nothing_else(wheel: Path) -> None:
     packed = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
-    listed = subprocess.run(["git", "ls-files", "tidegauge"], cwd=ROOT, capture_output=True, text=True, check=True)
-    code = {name for name in listed.stdout.split() if (ROOT / name).exists()}
+    files = (path for path in (ROOT / "tidegauge").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    code = {str(path.relative_to(ROOT)) for path in files}
     assert any(name.startswith("tidegauge/web/templates/") for name in code)
     assert any(name.startswith("tidegauge/publish/static/") for name in code)
     assert {f"tidegauge/{name}" for name in DATA} <= packed

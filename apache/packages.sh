@@ -35,9 +35,12 @@ need_apache() { need apache2-bin apache2-dev gcc python3-dev python3-venv; }
 # REQUIREMENTS if there is such a file, unless these very files made the one that is there; $python is then in the one to use. It is
 # built beside the old one, which a server may be running from; `use_venv` puts it in its place. From Debian's own Python: others
 # may lie where Apache's user cannot read, or lack the shared library that mod_wsgi is linked to.
+#
+# dev.txt has all of serve.txt, so an environment that was made from it serves, too: an ordinary user has one for both, and a
+# server that a test starts must not replace what the test runs in.
 build_venv() {
     local lock=requirements/$1 yours=${2:-} new=$venv.new made_from
-    made_from=$(/usr/bin/python3 -V; cat requirements/build.txt "$lock" | sha256sum)
+    made_from=$(/usr/bin/python3 -V; sha256sum requirements/{build,serve}.txt "$lock")
     [[ ! -f $yours ]] || made_from+=$'\n'$(sha256sum <"$yours")
     rm -rf "$new"
     python=$venv/bin/python

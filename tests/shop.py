@@ -66,6 +66,14 @@ FILES = {
     "app/dashboards/orders.py": DASHBOARD,
     "app/dashboards/first_edition.py": "from app.dashboards import dashboard\n",
 }
+# Path, method, status and a part of the body: its own, beside Tidegauge below /live.
+ANSWERS = [
+    ("/", "GET", 200, b"the shop's front page"),
+    ("/", "POST", 405, b"The method is not allowed for the requested URL."),
+    ("/nothing", "GET", 404, b"the shop's 404"),
+    ("/live/nothing", "GET", 404, b"the shop's 404"),
+    ("/broken", "GET", 500, b"the shop's 500"),
+]
 
 
 def write(folder: Path) -> Path:

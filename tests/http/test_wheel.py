@@ -114,16 +114,7 @@ def test_an_application_has_its_dashboards_below_the_prefix(site: Served, eventu
     eventually(lambda: site.ask("/live/feeds/orders/tail.json").json["series"][0]["v"])
 
 
-@pytest.mark.parametrize(
-    ("path", "method", "status", "body"),
-    [
-        ("/", "GET", 200, b"the shop's front page"),
-        ("/", "POST", 405, b"The method is not allowed for the requested URL."),
-        ("/nothing", "GET", 404, b"the shop's 404"),
-        ("/live/nothing", "GET", 404, b"the shop's 404"),
-        ("/broken", "GET", 500, b"the shop's 500"),
-    ],
-)
+@pytest.mark.parametrize(("path", "method", "status", "body"), shop.ANSWERS)
 def test_its_own_addresses_and_errors_stay_its_own(
     site: Served, path: str, method: str, status: int, body: bytes
 ) -> None:

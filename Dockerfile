@@ -110,7 +110,7 @@ FROM packages AS sbom
 WORKDIR /sbom
 COPY requirements/sbom.txt ./
 RUN python3 -m venv venv && venv/bin/pip install --no-compile --require-hashes --requirement sbom.txt
-COPY sbom.py ./
+COPY requirements/sbom.py ./
 # What it lists: Debian's packages and the files that browsers load, of the image; Python's and BokehJS, of the stage below.
 COPY --from=runtime /var/lib/dpkg dpkg
 COPY --from=builder /layers/application/opt/tidegauge/assets assets

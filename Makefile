@@ -15,10 +15,13 @@ reload: ## take changed code, dashboards and packages, without a failed request
 	@apache/serve reload
 
 install: ## code, packages and the systemd unit, without starting: for tidegauge@$(PORT) and for an Apache you have
-	@apache/serve install
+	@apache/install unit
 
-develop contenders:
-	@apache/serve $@
+develop: ## what the tests need, in .venv
+	@tests/setup
+
+contenders: ## that, and what `make bench` measures beside Tidegauge
+	@tests/setup contenders
 
 test: develop ## every check and every test that can run here; pytest's closing line is the last
 	$(BIN)/ruff format --check --quiet .
@@ -27,7 +30,7 @@ test: develop ## every check and every test that can run here; pytest's closing 
 	$(BIN)/lint-imports --no-cache >/dev/null
 	$(BIN)/codespell
 	$(BIN)/hadolint Dockerfile cluster/nats.Dockerfile
-	$(BIN)/shellcheck apache/serve apache/httpd-foreground apache/reload .ci/run
+	$(BIN)/shellcheck -x apache/serve apache/install apache/host.sh apache/packages.sh apache/httpd-foreground apache/reload tests/setup .ci/run
 	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
@@ -46,5 +49,5 @@ lock: develop ## pin every package anew, with its hash
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group build -o requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --group sbom -o requirements/sbom.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --group apache -o requirements/serve.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --group apache --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --all-extras -o requirements/serve.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt

@@ -37,6 +37,17 @@ def docker(*arguments: str, within_s: float = 120) -> str:
     return output.strip()
 
 
+def missing() -> str:
+    """Return why no container engine with Compose answers here, "" if one does."""
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    for command in (["info"], ["compose", "version"]):
+        status, output = run("docker", *command)
+        if status:
+            return f"docker {' '.join(command)} fails: {output[-200:]}"
+    return ""
+
+
 @dataclass(frozen=True)
 class Compose:
     """A compose project of one container, under a name of its own."""

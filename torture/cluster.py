@@ -21,7 +21,7 @@ from served import Served
 
 from torture.clock import of, set_clock
 from torture.foreground import foreground
-from torture.harness import Found, Scenario, wait_until
+from torture.harness import ROOT, Found, Scenario, wait_until
 from torture.load import Client, Load, load, serving
 
 PREFIXES = ("one", "other")
@@ -294,5 +294,5 @@ SCENARIO = Scenario(
     run,
     short=1,
     long=10,
-    tools=("faketime", "ip"),
+    tools=("faketime", "ip", *ROOT),
 )

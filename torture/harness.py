@@ -1,9 +1,13 @@
 """What a scenario is, and what came of it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic, sleep
+
+# For the tools of a scenario that only root can run. There is no such program: another user lacks it.
+ROOT = () if os.geteuid() == 0 else ("root",)
 
 
 @dataclass

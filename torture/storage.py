@@ -12,13 +12,11 @@ from random import Random
 from served import Served
 
 from torture.faults import FAULTS, disk
-from torture.harness import Found, Scenario, wait_until
+from torture.harness import ROOT, Found, Scenario, wait_until
 from torture.load import AUTH, Load, load, serving
 
 NOTICED_S = 30.0
 BACK_S = 5.0
-# Only root mounts. There is no such program: where another user runs this, it is what is missing.
-ROOT = () if os.geteuid() == 0 else ("root",)
 
 
 @dataclass

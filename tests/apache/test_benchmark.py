@@ -60,7 +60,7 @@ def test_no_module_can_be_left_out(server: Served, secure: Served, tmp_path: Pat
     (without, found) = re.subn(rf"(?m)^ *LoadModule {module}_module .*\n", "", CONF)
     assert found == 1
     if module == "wsgi":  # tidegauge.conf would take its own
-        without = f"{without}\n".replace('Include "${TIDEGAUGE_ROOT}/apache/tidegauge.conf"', "")
+        without = f"{without}\n".replace('Include "${TIDEGAUGE_APACHE}/tidegauge.conf"', "")
     conf.write_text(without)
     environ = apache(secure if module == "ssl" else server).environ()
     options = ["-DTLS"] if module == "ssl" else []

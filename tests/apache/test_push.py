@@ -234,14 +234,17 @@ def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
 
 
 @pytest.fixture
-def agent(tmp_path: Path, require: Callable[[bool, str], None]) -> Iterator[Callable[..., None]]:
-    """Run a real agent until the test ends."""
+def agent(
+    request: pytest.FixtureRequest, tmp_path: Path, require: Callable[[bool, str], None]
+) -> Iterator[Callable[..., None]]:
+    """Run a real agent, the program that is named by the parameter, with arguments, until the test ends."""
+    program: str = request.param
+    require(shutil.which(program) is not None, f"needs {program}: apt-get install it")
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(*command: str) -> None:
-        require(shutil.which(command[0]) is not None, f"needs {command[0]}: apt-get install it")
+    def start(*arguments: str) -> None:
         with (tmp_path / "agent.log").open("wb") as log:
-            running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
+            running.append(subprocess.Popen([program, *arguments], stdout=log, stderr=log, cwd=tmp_path))
 
     yield start
     for one in running:
@@ -249,6 +252,7 @@ def agent(tmp_path: Path, require: Callable[[bool, str], None]) -> Iterator[Call
         one.wait(20)
 
 
+@pytest.mark.parametrize("agent", ["collectd"], indirect=True)
 def test_collectd(server: Served, agent: Callable[..., None], eventually: Callable[..., None], tmp_path: Path) -> None:
     conf = tmp_path / "collectd.conf"
     conf.write_text(f"""
@@ -269,7 +273,7 @@ LoadPlugin write_http
   </Node>
 </Plugin>
 """)
-    agent("collectd", "-f", "-C", str(conf))
+    agent("-f", "-C", str(conf))
     eventually(lambda: len(read(server, "load.load.shortterm{host=web1}")) >= 2, within_s=20)
 
 
@@ -286,6 +290,7 @@ object Host "web1" {{ check_command = "random", check_interval = 1s, retry_inter
 """
 
 
+@pytest.mark.parametrize("agent", ["icinga2"], indirect=True)
 def test_icinga2(server: Served, agent: Callable[..., None], eventually: Callable[..., None]) -> None:
     """It gives up being root, so it needs a folder that its own user may write."""
     with TemporaryDirectory() as folder:
@@ -295,10 +300,11 @@ def test_icinga2(server: Served, agent: Callable[..., None], eventually: Callabl
             subprocess.run(["chown", "-R", "nagios:", folder], check=True)
         kinds = ("Data", "Log", "Cache", "Spool", "InitRun", "Config")
         folders = [part for kind in kinds for part in ("-D", f"Configuration.{kind}Dir={folder}")]
-        agent("icinga2", "daemon", "-c", str(conf), *folders)
+        agent("daemon", "-c", str(conf), *folders)
         eventually(lambda: read(server, "random.value{hostname=web1,metric=value}"), within_s=30)
 
 
+@pytest.mark.parametrize("agent", ["prometheus"], indirect=True)
 def test_prometheus_scrapes_the_metrics(
     server: Served, agent: Callable[..., None], eventually: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -311,7 +317,7 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{server.port}"]}}]
 """)
     listen = f"--web.listen-address=127.0.0.1:{port}"
-    agent("prometheus", f"--config.file={conf}", f"--storage.tsdb.path={tmp_path}/data", listen)
+    agent(f"--config.file={conf}", f"--storage.tsdb.path={tmp_path}/data", listen)
     prometheus = Served(port, {})
 
     def samples() -> float:

@@ -1,10 +1,10 @@
 """An engine that answers, and compose projects in copies of this clone, which end with the tests."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import container_engine
 import pytest
 from container_engine import Compose, copy_clone, run
 from served import free_ports
@@ -20,10 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def engine(require: Callable[[bool, str], None]) -> None:
     """A container engine that answers, with Compose."""
-    require(shutil.which("docker") is not None, "there is no docker command")
-    for command in (["info"], ["compose", "version"]):
-        status, output = run("docker", *command)
-        require(status == 0, f"docker {' '.join(command)} fails: {output[-200:]}")
+    missing = container_engine.missing()
+    require(not missing, missing)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ import shutil
 from collections.abc import Callable
 from random import Random
 
+import container_engine
 import pytest
 
 from torture import page
@@ -15,6 +16,9 @@ from torture.rows import ROWS
 def test_it_holds(scenario: Scenario, require: Callable[[bool, str], None]) -> None:
     for tool in scenario.tools:
         require(shutil.which(tool) is not None, f"needs {tool}")
+    if "docker" in scenario.tools:
+        missing = container_engine.missing()
+        require(not missing, missing)
     seed = os.environ.get("TORTURE_SEED", "1")
     found = scenario.run(scenario.short, Random(f"{seed} {scenario.name}"))
     assert found.broken == []  # found.late is for machines that nobody else uses

@@ -3,7 +3,10 @@ PORT ?= 8080
 BIN := .venv/bin
 export TIDEGAUGE_PORT := $(PORT)
 
-.PHONY: serve stop reload install test bench torture soak screenshots lock develop contenders
+SCRIPTS := apache/serve apache/install apache/host.sh apache/packages.sh apache/httpd-foreground apache/reload tests/setup .ci/run
+PYTEST := env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs -n 2 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: serve stop reload install develop contenders lint check test bench torture soak docs screenshots lock
 
 serve: ## the product without Docker: a real Apache on this host
 	@apache/serve start
@@ -23,15 +26,20 @@ develop: ## what the tests need, in .venv
 contenders: ## that, and what `make bench` measures beside Tidegauge
 	@tests/setup contenders
 
-test: develop ## every check and every test that can run here; pytest's closing line is the last
+lint:
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache >/dev/null
 	$(BIN)/codespell
 	$(BIN)/hadolint Dockerfile cluster/nats.Dockerfile
-	$(BIN)/shellcheck -x apache/serve apache/install apache/host.sh apache/packages.sh apache/httpd-foreground apache/reload tests/setup .ci/run
-	@env -u TIDEGAUGE_PORT $(BIN)/pytest -q -rs -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/shellcheck -x $(SCRIPTS)
+
+check: develop lint ## lint, types, contracts, unit and http tests, in two minutes
+	@$(PYTEST) --hypothesis-profile=quick tests/unit tests/http
+
+test: develop lint docs ## every check and every test that can run here; pytest's closing line is the last
+	@$(PYTEST)
 
 bench: contenders ## the measured comparisons, over an hour; writes bench/results.json, and the README's table and chart
 	@env -u TIDEGAUGE_PORT PYTHONPATH=tests $(BIN)/python -m bench
@@ -41,6 +49,9 @@ torture: develop ## attacks, kills and faults in their long form, an hour and a 
 
 soak: develop ## two hours of everything at once
 	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python -m torture soak
+
+docs: develop ## the manual, in docs/_build
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
 
 screenshots: develop ## the README's pictures, anew
 	@env -u TIDEGAUGE_PORT PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py

@@ -11,7 +11,7 @@ from bench.report import Table
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal.sqlite.database import connect_reader
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
-from tidegauge.store.journal.sqlite.scrub import survey
+from tidegauge.store.journal.sqlite.scrub import scrub
 from tidegauge.store.thinning import thin
 
 BUDGET = "budget"
@@ -59,5 +59,5 @@ def measure(rounds: int, samples: int = MILLION) -> Table:
             table.add("thin them to a screen", time=_seconds(lambda hub=hub: _history(hub, samples)))
             hub.journal.close()
             with closing(connect_reader(many)) as db:
-                table.add("check all", time=_seconds(lambda db=db: list(survey(db, samples))))
+                table.add("check all", time=_seconds(lambda db=db: list(scrub(db, samples))))
     return table

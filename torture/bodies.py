@@ -99,7 +99,7 @@ def _headers(content_type: str, encoding: str) -> dict[str, str]:
 
 def _pushed(owner: Owner) -> dict[str, Any]:
     own = ("process.", "apache.", "daemon.", "journal.")
-    return {one.name: one.seq for one in owner.hub.list() if not one.name.startswith(own)}
+    return {one.name: one.seq for one in owner.hub.windows.newest_samples() if not one.name.startswith(own)}
 
 
 def _over_the_wire(server: Served, count: int, random: Random, found: Found) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cluster.test_access import joined
 
 from tidegauge.store.journal.jetstream import streams
-from tidegauge.store.journal.jetstream.connection import Connection
+from tidegauge.store.journal.jetstream.connection import Server
 from tidegauge.store.journal.jetstream.message import Message
 
 
@@ -20,9 +20,9 @@ def test_a_swallowed_cancellation_ends_neither_the_host_nor_its_return(
 ) -> None:
     follow, swallowed = streams.follow, []
 
-    async def follow_on(connection: Connection, name: str, start: int) -> AsyncIterator[tuple[list[Message], int]]:
+    async def follow_on(server: Server, name: str, start: int) -> AsyncIterator[tuple[list[Message], int]]:
         try:
-            async for found in follow(connection, name, start):
+            async for found in follow(server, name, start):
                 yield found
         except asyncio.CancelledError:
             swallowed.append(start)
@@ -37,7 +37,7 @@ def test_a_swallowed_cancellation_ends_neither_the_host_nor_its_return(
             servers.nodes[0].start()
             eventually(lambda: not hub.journal.problem, 30)
             hub.append([("a", 1, 1.0)])
-            eventually(lambda: hub.names() == ["a"])
+            eventually(lambda: hub.windows.names() == ["a"])
             sleep(0.5)  # until it waits for more
             started = len(swallowed)
         assert len(swallowed) > started

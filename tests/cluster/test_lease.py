@@ -27,11 +27,11 @@ class Host:
         self.hub = hub
         assert isinstance(hub.journal, JetStreamJournal)
         self.journal = hub.journal
-        hub.journal.stand(able=True)
+        hub.journal.campaign()
 
     @property
     def leads(self) -> bool:
-        return self.journal.leads
+        return self.journal.is_leader
 
 
 def test_one_host_of_several_samples(join: Join, eventually: Callable[..., None]) -> None:
@@ -64,9 +64,9 @@ def test_a_host_that_is_cut_off_ends_before_another_begins(
     async def refuse(server: str) -> None:
         raise ConnectionRefusedError(server)
 
-    engine = first.journal._engine
-    monkeypatch.setattr(engine, "_connect_and_go", refuse)
-    engine.soon(engine._disconnect)
+    connection = first.journal._connection
+    monkeypatch.setattr(connection, "_connect_and_go", refuse)
+    connection.soon(connection._disconnect)
     eventually(lambda: other.leads, TAKEN_OVER_S)
     assert not first.leads
     eventually(lambda: "NATS is away" in first.journal.problem)

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tidegauge.errors import CursorGone
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal import Reading, Row
-from tidegauge.store.journal.sqlite.journal import Retention, SqliteJournal
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 
 SERIES = ("a", "b")
 names = st.sampled_from(SERIES)
@@ -40,7 +41,7 @@ class CursorReads(RuleBasedStateMachine):
             self.journal = SqliteJournal(Path(self.folder.name, "journal"), Retention(samples=samples))
         self.hub = Hub(self.journal, window=window, max_series=10)
         self.hub.open()
-        self.hub.declare(SERIES)
+        self.hub.windows.declare(SERIES)
 
     @rule()
     def restart(self) -> None:

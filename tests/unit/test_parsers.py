@@ -6,14 +6,13 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_hub import memory_hub
 from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, line_bodies, spoilt
 
 from tidegauge.errors import BadPush, BadSample
 from tidegauge.ingest import line_protocol
 from tidegauge.ingest.push import series_name
-from tidegauge.store.hub import Hub
 from tidegauge.store.journal import Reading
-from tidegauge.store.journal.memory import MemoryJournal
 from tidegauge.store.series import check_name
 
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,12 +39,12 @@ def test_what_another_serialiser_wrote_is_parsed_to_exactly_its_readings(form: s
 @quick
 @given(st.data())
 def test_anything_else_is_refused_whole_or_is_readings_that_the_hub_takes(form: str, data: st.DataObject) -> None:
-    hub = Hub(MemoryJournal(), window=10, max_series=1000)
+    hub = memory_hub(window=10, max_series=1000)
     try:
         readings = FORMATS[form].parse(data.draw(spoilt(form)))
         hub.append(readings)
     except (BadPush, BadSample):
-        assert (hub.newest, len(hub)) == (0, 0)
+        assert (hub.windows.newest, len(hub.windows)) == (0, 0)
         return
     for name, time, value in readings:
         assert name == check_name(name)

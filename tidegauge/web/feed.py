@@ -34,11 +34,11 @@ def feed() -> Response:
         bounds = {"to": to}
     elif "since" in request.args:
         since = cursor(request.args["since"])
-        snapshot = hub.snapshot(names, since=since)
+        snapshot = hub.windows.snapshot(names, since=since)
         bounds = {"from": max(since, snapshot.evicted), "to": snapshot.to}
         series = tail_series(snapshot)
     else:
-        snapshot = hub.snapshot(names)
+        snapshot = hub.windows.snapshot(names)
         bounds, series = {"to": snapshot.to}, window_series(snapshot)
     return send_json(encoder.encode(bounds, series, omitted))
 
@@ -80,7 +80,7 @@ def _history(views: list[View], start: int, end: int) -> tuple[int, list[dict[st
         t, v = thin(t, v, start, end, columns)
         entry = {
             "name": name,
-            "unit": hub.units.get(name),
+            "unit": hub.windows.units.get(name),
             "rate_s": rate_s,
             "t": t.astype(int).tolist(),
             "v": v.tolist(),

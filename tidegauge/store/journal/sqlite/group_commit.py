@@ -53,18 +53,20 @@ class GroupCommit:
         self._lock = Lock()  # guards the two below
         self._queued = 0  # samples
         self._ending = False
-        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begin to take batches."""
+        """Begin to take batches, again after a ``stop``."""
+        self._ending = False
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Refuse further batches, commit those that wait, and end the thread."""
         with self._lock:
             self._ending = True
-        self._queue.put(self._end)
-        if self._thread.is_alive():
+        if self._thread and self._thread.is_alive():
+            self._queue.put(self._end)
             self._thread.join(WAIT_S)
 
     def append(self, batch: Sequence[Reading], push: bytes | None) -> int:

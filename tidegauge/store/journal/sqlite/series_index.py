@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import numpy as np
 
-from tidegauge.store.journal.sqlite.checksums import Columns, Int, as_columns, as_table, outside
+from tidegauge.store.journal.sqlite.checksums import Int, Samples, as_columns, as_table, outside
 from tidegauge.store.journal.sqlite.database import insert, transaction
 
 RUN_SAMPLES = 20_000
@@ -222,7 +222,7 @@ def _of(db: apsw.Connection, run: Run, series: int) -> Int:
     return np.zeros(0, np.int64)
 
 
-def newest(db: apsw.Connection, wanted: Mapping[int, int], to: int = ALWAYS) -> Columns:
+def newest(db: apsw.Connection, wanted: Mapping[int, int], to: int = ALWAYS) -> Samples:
     """Return the newest samples of some series with seq <= to, sorted by series, then by seq.
 
     Args:
@@ -267,7 +267,7 @@ def _backwards(db: apsw.Connection, to: int, damage: Sequence[tuple[int, int]]) 
         yield seq[seq <= to], series[seq <= to]
 
 
-def _fetch(db: apsw.Connection, seqs: Int, damage: Sequence[tuple[int, int]]) -> Columns:
+def _fetch(db: apsw.Connection, seqs: Int, damage: Sequence[tuple[int, int]]) -> Samples:
     """Return the samples of these numbers, in order."""
     columns, first, last = "seq, series, time, ifnull(value, 9e999)", int(seqs[0]), int(seqs[-1])
     if last - first <= DENSE * len(seqs) and not _is_touched(first, last, damage):

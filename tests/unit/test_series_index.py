@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from tidegauge.store.journal.sqlite import series_index as runs
+from tidegauge.store.journal.sqlite import series_index
 from tidegauge.store.journal.sqlite.database import connect
 
 Row = tuple[int, int, int, float | None]
@@ -19,8 +19,8 @@ Row = tuple[int, int, int, float | None]
 
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connection]:
-    monkeypatch.setattr(runs, "RUN_SAMPLES", 50)
-    monkeypatch.setattr(runs, "SLICE_SAMPLES", 7)
+    monkeypatch.setattr(series_index, "RUN_SAMPLES", 50)
+    monkeypatch.setattr(series_index, "SLICE_SAMPLES", 7)
     connection = connect(tmp_path / "journal.sqlite")
     yield connection
     connection.close()
@@ -30,15 +30,17 @@ def fill(db: apsw.Connection, rows: list[Row]) -> None:
     for table in ("sample", "run", "slice", "damage"):
         db.execute(f"DELETE FROM {table}")  # noqa: S608
     db.executemany("INSERT INTO sample VALUES (?, ?, ?, ?)", rows)
-    runs.extend(db)
+    series_index.extend(db)
 
 
 def read(db: apsw.Connection, series: int, after: int, to: int, *times: int) -> list[tuple[int, int, float | None]]:
-    return list(chain.from_iterable(runs.read(db, "seq, time, value", series, after, to, *times)))
+    return list(chain.from_iterable(series_index.read(db, "seq, time, value", series, after, to, *times)))
 
 
-def newest(db: apsw.Connection, wanted: dict[int, int], to: int = runs.ALWAYS) -> list[tuple[int, int, int, float]]:
-    return list(zip(*(column.tolist() for column in runs.newest(db, wanted, to)), strict=True))
+def newest(
+    db: apsw.Connection, wanted: dict[int, int], to: int = series_index.ALWAYS
+) -> list[tuple[int, int, int, float]]:
+    return list(zip(*(column.tolist() for column in series_index.newest(db, wanted, to)), strict=True))
 
 
 journals = st.lists(
@@ -95,15 +97,15 @@ def test_numbers_may_be_far_apart(db: apsw.Connection) -> None:
 
 def test_every_run_agrees_and_a_changed_one_does_not(db: apsw.Connection) -> None:
     fill(db, [(n, n % 3, n, 0.5) for n in range(1, 201)])
-    assert [runs.agrees(db, run, []) for run in runs.within(db, 0, 200)] == [True] * 4
+    assert [series_index.agrees(db, run, []) for run in series_index.within(db, 0, 200)] == [True] * 4
     db.execute("UPDATE sample SET series = 7 WHERE seq = 60")
-    assert [runs.agrees(db, run, []) for run in runs.within(db, 0, 200)] == [True, False, True, True]
-    assert all(runs.agrees(db, run, [(55, 65)]) for run in runs.within(db, 0, 200))
+    assert [series_index.agrees(db, run, []) for run in series_index.within(db, 0, 200)] == [True, False, True, True]
+    assert all(series_index.agrees(db, run, [(55, 65)]) for run in series_index.within(db, 0, 200))
 
 
 def test_what_retention_has_removed_of_a_run_is_no_damage(db: apsw.Connection) -> None:
     fill(db, [(n, n % 3, n, 0.5) for n in range(1, 201)])
     db.execute("DELETE FROM sample WHERE seq <= 30")
     db.execute("UPDATE journal SET horizon = 30")
-    assert all(runs.agrees(db, run, []) for run in runs.within(db, 0, 200))
+    assert all(series_index.agrees(db, run, []) for run in series_index.within(db, 0, 200))
     assert [row[0] for row in read(db, 0, 0, 40)] == [33, 36, 39]

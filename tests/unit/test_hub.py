@@ -1,13 +1,11 @@
-import math
 from collections.abc import Sequence
-from decimal import Decimal
 from threading import Barrier, Thread
 from time import sleep
 
 import pytest
 from memory_hub import memory_hub
 
-from tidegauge.errors import BadSample, CursorAhead, UnknownSeries
+from tidegauge.errors import CursorAhead, UnknownSeries
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal import Reading, Stamped
 from tidegauge.store.windows import Windows
@@ -22,27 +20,6 @@ def test_samples_are_numbered_from_one_across_series() -> None:
     assert hub.append([("a", 1000, 1.0), ("b", 1001, 2.0)]).seq == 2
     assert hub.append([("a", 1002, None)]).seq == 3
     assert hub.read("a", 0) == [(1, 1000, 1.0), (3, 1002, None)]
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "12", b"1", [], object(), 1j])
-def test_what_is_no_sample_is_refused_by_name_and_nothing_of_the_batch_is_kept(value: float) -> None:
-    hub = make_hub()
-    with pytest.raises(BadSample, match=r"room was given .* Give a finite number, or None for a gap"):
-        hub.append([("fine", 1, 1.0), ("room", 1, value)])
-    assert (len(hub.windows), hub.windows.newest) == (0, 0)
-
-
-@pytest.mark.parametrize(("value", "kept"), [(True, 1.0), (3, 3.0), (Decimal("2.5"), 2.5)])
-def test_numbers_of_other_types_are_samples(value: float, kept: float) -> None:
-    hub = make_hub()
-    hub.append([("a", 1, value)])
-    assert hub.windows.newest_samples()[0].value == kept
-
-
-@pytest.mark.parametrize("name", ["", " a", "a\n", "\ud800", "x" * 501])
-def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
-    with pytest.raises(BadSample, match="cannot name a series"):
-        make_hub().append([(name, 1, 1.0)])
 
 
 def test_series_past_the_cap_are_named_and_counted_and_the_others_kept() -> None:

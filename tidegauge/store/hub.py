@@ -9,7 +9,6 @@ import numpy as np
 
 from tidegauge.errors import CursorGone, UnknownSeries
 from tidegauge.store.journal import Journal, Reading, Row, TimesAndValues
-from tidegauge.store.series import check_name, check_value
 from tidegauge.store.windows import Windows
 
 
@@ -59,7 +58,6 @@ class Hub:
         Raises:
             JournalUnwritable: nothing of the batch is kept, for the time being.
         """
-        batch = [(check_name(name), time, check_value(name, value)) for name, time, value in batch]
         if refused := self.windows.declare([name for name, _, _ in batch]):
             unwanted = set(refused)
             kept = [reading for reading in batch if reading[0] not in unwanted]

@@ -54,7 +54,7 @@ def test_a_pusher_may_read_at_once_by_the_number_it_was_told(join: Join, eventua
 
 
 def test_a_repeat_is_kept_once_whichever_host_it_reaches(join: Join, eventually: Eventually) -> None:
-    """At the same moment: neither has the other's samples yet, and the engine knows the repeat by its id."""
+    """At the same moment: neither has the other's samples yet, and NATS knows the repeat by its id."""
     hosts = [join(), join()]
     eventually(lambda: not any(host.journal.problem for host in hosts))
     batch: list[Reading] = [("a", time, 1.0) for time in range(5000)]

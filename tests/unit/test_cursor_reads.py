@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tidegauge.errors import CursorGone
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal import Reading, Row
+from tidegauge.store.journal import Reading, Sample
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
 from tidegauge.store.journal.sqlite.retention import Retention
 
@@ -28,7 +28,7 @@ class CursorReads(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.log: dict[str, list[Row]] = {name: [] for name in SERIES}
+        self.log: dict[str, list[Sample]] = {name: [] for name in SERIES}
         self.cursors = dict.fromkeys(SERIES, 0)
         self.values = count()
 
@@ -63,7 +63,7 @@ class CursorReads(RuleBasedStateMachine):
     def follow(self, name: str, limit: int) -> None:
         self.next_page(name, limit)
 
-    def next_page(self, name: str, limit: int) -> list[Row]:
+    def next_page(self, name: str, limit: int) -> list[Sample]:
         cursor = self.cursors[name]
         try:
             page = self.hub.read(name, cursor, limit=limit)

@@ -30,7 +30,7 @@ from tidegauge.store.journal.sqlite.journal import IDLE_S, SqliteJournal
 from tidegauge.store.journal.sqlite.recovery import recover
 from tidegauge.store.journal.sqlite.retention import Retention
 from tidegauge.store.windows import Windows
-from torture.spoil import write_batch
+from torture.corruption import write_batch
 
 Eventually = Callable[..., None]
 PAGE = 4096  # bytes

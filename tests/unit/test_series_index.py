@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tidegauge.store.journal.sqlite import series_index
 from tidegauge.store.journal.sqlite.database import connect
-
-Row = tuple[int, int, int, float | None]
+from tidegauge.store.journal.sqlite.writer import SampleRow
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connect
     connection.close()
 
 
-def fill(db: apsw.Connection, rows: list[Row]) -> None:
+def fill(db: apsw.Connection, rows: list[SampleRow]) -> None:
     for table in ("sample", "run", "slice", "damage"):
         db.execute(f"DELETE FROM {table}")  # noqa: S608
     db.executemany("INSERT INTO sample VALUES (?, ?, ?, ?)", rows)
@@ -63,7 +62,7 @@ bounds = st.tuples(st.integers(0, 3000), st.integers(0, 3000)).map(sorted)
     damage=st.lists(bounds, unique_by=lambda one: one[0]),
 )
 def test_a_series_is_read_as_by_a_look_at_every_row(
-    db: apsw.Connection, rows: list[Row], seqs: list[int], times: tuple[int, int], damage: list[list[int]]
+    db: apsw.Connection, rows: list[SampleRow], seqs: list[int], times: tuple[int, int], damage: list[list[int]]
 ) -> None:
     fill(db, rows)
     db.executemany("INSERT OR REPLACE INTO damage VALUES (?, ?, 0)", damage)
@@ -78,7 +77,7 @@ def test_a_series_is_read_as_by_a_look_at_every_row(
 @with_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=journals, to=st.integers(0, 3000), many=st.dictionaries(st.integers(1, 7), st.integers(0, 80)))
 def test_the_newest_of_many_series_are_those_of_a_look_at_every_row(
-    db: apsw.Connection, rows: list[Row], to: int, many: dict[int, int]
+    db: apsw.Connection, rows: list[SampleRow], to: int, many: dict[int, int]
 ) -> None:
     fill(db, rows)
     expected = []
@@ -89,7 +88,7 @@ def test_the_newest_of_many_series_are_those_of_a_look_at_every_row(
 
 
 def test_numbers_may_be_far_apart(db: apsw.Connection) -> None:
-    rows: list[Row] = [(1 + n * 2**31, 1, n, float(n)) for n in range(120)]
+    rows: list[SampleRow] = [(1 + n * 2**31, 1, n, float(n)) for n in range(120)]
     fill(db, rows)
     assert read(db, 1, 0, 2**53) == [(seq, t, v) for seq, _, t, v in rows]
     assert db.execute("SELECT max(last_seq - first_seq) FROM run").get < 2**32

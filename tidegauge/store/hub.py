@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 
 from tidegauge.errors import CursorGone, UnknownSeries
-from tidegauge.store.journal import Journal, Reading, Row, TimesAndValues
+from tidegauge.store.journal import Journal, Reading, Sample, TimesAndValues
 from tidegauge.store.windows import Windows
 
 
@@ -92,7 +92,7 @@ class Hub:
 
     def read(
         self, name: str, cursor: int, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 10_000
-    ) -> list[Row]:
+    ) -> list[Sample]:
         """Return up to *limit* samples of one series after *cursor*, in the order of ``seq``.
 
         Args:

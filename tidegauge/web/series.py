@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from tidegauge.errors import CursorGone
 from tidegauge.server.current import current_owner
-from tidegauge.store.journal import Row
+from tidegauge.store.journal import Sample
 from tidegauge.web.parameters import cursor, time, whole
 
 blueprint = Blueprint("series", __name__)
@@ -66,6 +66,6 @@ def _samples(name: str) -> Response:
     return response
 
 
-def _csv(rows: list[Row]) -> str:
+def _csv(rows: list[Sample]) -> str:
     lines = [f"{seq},{t},{'' if value is None else repr(value)}\n" for seq, t, value in rows]
     return "seq,time,value\n" + "".join(lines)

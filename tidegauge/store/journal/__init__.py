@@ -74,7 +74,7 @@ class Commits:
 
 # A kept sample of a known series: (seq, ms since the Unix epoch, value or None for a gap). A plain tuple, which the
 # garbage collector need not follow: a million of them are read in half the time of a million NamedTuples.
-Row = tuple[int, int, float | None]
+Sample = tuple[int, int, float | None]
 
 
 class TimesAndValues(NamedTuple):
@@ -89,7 +89,7 @@ class History(Protocol):
 
     def read(
         self, series: str, since: int, to: int, *, start_ms: int | None, end_ms: int | None, limit: int
-    ) -> tuple[list[Row], int]:
+    ) -> tuple[list[Sample], int]:
         """Return up to *limit* samples of a series with since < seq <= to, in the order of ``seq``, and the horizon.
 
         The horizon is the newest ``seq`` that is no longer kept, at the same moment. Only samples with

@@ -63,7 +63,7 @@ class Connection:
 
     Args:
         access: where the servers are.
-        name: what the servers are told that this is.
+        name: how this client calls itself to the servers.
         session: called with each server that is connected to; runs until it fails.
     """
 

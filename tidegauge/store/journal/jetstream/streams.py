@@ -142,14 +142,14 @@ async def follow(server: Server, name: str, start: int) -> AsyncIterator[tuple[l
                     if one.reply:  # flow control: the servers send on when what came before is taken
                         await client.publish(one.reply)
                     continue
-                said = one.metadata
-                if said.sequence.consumer != delivered + 1:
+                metadata = one.metadata
+                if metadata.sequence.consumer != delivered + 1:
                     raise ConnectionError("a message was left out on its way")
-                delivered = said.sequence.consumer
-                behind = said.num_pending
+                delivered = metadata.sequence.consumer
+                behind = metadata.num_pending
                 subject = one.subject.removeprefix(f"{name}.")
-                time = int(said.timestamp.timestamp() * 1000)
-                messages.append(Message(said.sequence.stream, subject, one.data, time))
+                time = int(metadata.timestamp.timestamp() * 1000)
+                messages.append(Message(metadata.sequence.stream, subject, one.data, time))
             yield messages, behind
     finally:
         with suppress(*FAILURES):  # or an error would take the place of the task's end

@@ -37,7 +37,9 @@ READ_SAMPLES = 20_000
 EVERYTHING = Retention(days=36_500, samples=2**62)
 Totals = dict[str, tuple[int, int]]  # of each series: how many samples, and a checksum of their times and values
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]  # told how far it is, of how far: numbers of the file, messages of the stream
+Progress = Callable[
+    [int, int], None
+]  # called with how far it is, and of how far: numbers of the file, messages of the stream
 
 
 async def into_stream(source: Path, access: Access, name: str, retention: Retention, progress: Progress) -> Totals:

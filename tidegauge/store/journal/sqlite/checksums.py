@@ -156,10 +156,10 @@ def read_checked(
     query = "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
     batches, wrong, samples, end = [], set(), 0, after
     with db:  # one moment: retention may remove batches meanwhile
-        for said, last, checksum in db.execute(query, (after, to)):
-            first = begin_of(said, last, end)
+        for recorded, last, checksum in db.execute(query, (after, to)):
+            first = begin_of(recorded, last, end)
             batches.append((first, last, checksum))
-            if first != said:
+            if first != recorded:
                 wrong.add((first, last))
             samples += last - first + 1
             end = last

@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 
 from tidegauge.errors import JournalUnusable, explain
-from tidegauge.store.journal import Row, TimesAndValues
+from tidegauge.store.journal import Sample, TimesAndValues
 from tidegauge.store.journal.sqlite import series_index
 from tidegauge.store.journal.sqlite.checksums import as_table
 from tidegauge.store.journal.sqlite.database import connect_reader
@@ -27,11 +27,11 @@ class SqliteHistory:
 
     def read(
         self, series: str, since: int, to: int, *, start_ms: int | None, end_ms: int | None, limit: int
-    ) -> tuple[list[Row], int]:
+    ) -> tuple[list[Sample], int]:
         """See History."""
         with self._moment() as db:
             parts = series_index.read(db, "seq, time, value", _id_of(db, series), since, to, start_ms, end_ms)
-            found: list[Row] = list(islice(chain.from_iterable(parts), limit))
+            found: list[Sample] = list(islice(chain.from_iterable(parts), limit))
             [(horizon,)] = db.execute("SELECT horizon FROM journal")
         return found, horizon
 

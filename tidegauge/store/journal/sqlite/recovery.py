@@ -82,13 +82,13 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
 
 def _names(db: apsw.Connection, ceiling: int) -> list[tuple[object, ...]]:
     """Return the series, by id and name, that the table and its index by name do not say otherwise of each other."""
-    said = {row for rows in _readable(db, "series", 1, ceiling) for row in rows}
+    pairs = {row for rows in _readable(db, "series", 1, ceiling) for row in rows}
     with suppress(apsw.CorruptError, UnicodeDecodeError):
-        said.update(db.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''"))
-    times = collections.Counter(chain.from_iterable(said))
+        pairs.update(db.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''"))
+    times = collections.Counter(chain.from_iterable(pairs))
     return [
         (number, name)
-        for number, name in said
+        for number, name in pairs
         if times[number] == 1 and (name is None or (isinstance(name, str) and times[name] == 1))
     ]
 
@@ -110,7 +110,7 @@ def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterato
         yield [row[1:] for row in rows]
         if is_whole and len(rows) in {0, last - first + 1}:
             return
-        if rows and not is_whole:  # never wider: a spoilt page may have any number
+        if rows and not is_whole:  # never wider: a damaged page may have any number
             end = rows[-1][0]
             first, last = (max(first, end + 1), last) if order == "ASC" else (first, min(last, end - 1))
     # Where the numbers are few, as those of series, the ends are all: halves of a billion numbers would take for ever.

@@ -40,8 +40,8 @@ def scrub(db: apsw.Connection, to: int) -> Iterator[Scrubbed]:
         left_out += damaged
         last = end
     try:
-        if (said := db.pragma("integrity_check", "slice")) != "ok":  # a slice that is not found is no error
-            raise apsw.CorruptError(said)
+        if (report := db.pragma("integrity_check", "slice")) != "ok":  # a slice that is not found is no error
+            raise apsw.CorruptError(report)
         for run in series_index.within(db, 0, series_index.ALWAYS):
             yield Scrubbed(last, [], [] if series_index.agrees(db, run, left_out) else [run])
     except apsw.CorruptError:

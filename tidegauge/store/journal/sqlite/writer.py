@@ -47,7 +47,7 @@ class Writer:
 
     Args:
         path: the file.
-        mark: reserves the numbers, and is told the newest.
+        mark: reserves the numbers, and learns the newest.
         synchronous: SQLite's setting; FULL: a commit is there after a power cut, NORMAL: all but the newest are.
     """
 
@@ -89,8 +89,8 @@ class Writer:
         self._follower = follower
         db = self.connection()
         for table in SMALL:
-            if (said := db.pragma("integrity_check", table)) != "ok":
-                raise apsw.CorruptError(said)
+            if (report := db.pragma("integrity_check", table)) != "ok":
+                raise apsw.CorruptError(report)
         [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
         newest_two = list(db.execute("SELECT last_seq, at FROM batch ORDER BY last_seq DESC LIMIT 2"))
         newest = newest_two[0][0] if newest_two else 0
@@ -143,7 +143,7 @@ class Writer:
     def _resume(self) -> None:
         """After an error, open the file again, and take over what a commit has left in it that failed in its sync.
 
-        Whoever sent that was told that it is not kept: a repeat is then kept already.
+        Whoever sent that got the answer that it is not kept: a repeat is then kept already.
         """
         if self._db is not None:
             return

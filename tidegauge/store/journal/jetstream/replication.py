@@ -7,8 +7,8 @@ from contextlib import suppress
 from time import monotonic
 
 from tidegauge.errors import JournalUnwritable
-from tidegauge.store.journal.jetstream import streams
 from tidegauge.store.journal.jetstream.connection import Refused, Server
+from tidegauge.store.journal.jetstream.consumer import follow
 from tidegauge.store.journal.jetstream.copy import Copy
 from tidegauge.store.journal.jetstream.message import Message
 
@@ -62,7 +62,7 @@ class Replication:
 
     async def _take_all(self, server: Server) -> None:
         # From the last message on that was taken: whether it is still the same.
-        async for messages, behind in streams.follow(server, self._stream, max(1, self._copy.position)):
+        async for messages, behind in follow(server, self._stream, max(1, self._copy.position)):
             if messages and messages[0].position == self._copy.position:
                 await self._compare(messages[0])
             self._is_following = True

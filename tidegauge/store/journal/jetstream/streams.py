@@ -1,25 +1,18 @@
-"""The stream itself: how it is made, known again and followed."""
+"""The stream itself: how it is made, and known again."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig, StreamInfo
+from nats.js.api import StreamConfig, StreamInfo
 from nats.js.errors import BadRequestError, KeyNotFoundError, NotFoundError
 
-from tidegauge.store.journal.jetstream.connection import FAILURES, Server
-from tidegauge.store.journal.jetstream.message import BATCH, CONTROL, PUSH, Message
+from tidegauge.store.journal.jetstream.message import BATCH, CONTROL, PUSH
 from tidegauge.store.journal.sqlite.retention import Retention
 
 REPEATS_S = 3600.0  # for so long NATS knows a repeat by its id; agents give up retrying after minutes
 EPOCH = "tidegauge_epoch"  # in the stream's metadata, and the key of the note that it was made
-HEARTBEAT_S = 0.5  # of a consumer
-SILENT_S = 1.5  # without one, it is made anew
 NAME_IN_USE = 10058  # NATS' code
-TAKEN = 500  # messages at once, at most
 
 
 async def find(jetstream: JetStreamContext, name: str) -> StreamInfo | None:
@@ -99,58 +92,3 @@ async def renew(jetstream: JetStreamContext, name: str, replicas: int, retention
         info = await jetstream.update_stream(info.config)
     await note_existence(jetstream, name, replicas, epoch(info))
     return epoch(info)
-
-
-async def follow(server: Server, name: str, start: int) -> AsyncIterator[tuple[list[Message], int]]:
-    """Yield the messages from the position *start* on, in order, and how many are to come after them; [] every second.
-
-    An ordered consumer: the servers forget it with the connection, and it acknowledges nothing.
-
-    Raises:
-        ConnectionError: it has fallen silent, or has left out a message.
-    """
-    client, jetstream = server
-    queue: asyncio.Queue[Msg] = asyncio.Queue()
-    inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox, cb=queue.put)
-    config = ConsumerConfig(
-        deliver_subject=inbox,
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=start,
-        ack_policy=AckPolicy.NONE,
-        max_deliver=1,
-        flow_control=True,
-        idle_heartbeat=HEARTBEAT_S,
-        inactive_threshold=30,
-        mem_storage=True,
-        num_replicas=1,
-    )
-    try:
-        behind = (await jetstream.add_consumer(name, config)).num_pending or 0
-        yield [], behind
-        delivered = 0
-        while True:
-            async with asyncio.timeout(SILENT_S):
-                waiting = [await queue.get()]
-            while len(waiting) < TAKEN and not queue.empty():
-                waiting.append(queue.get_nowait())
-            messages: list[Message] = []
-            for one in waiting:
-                if not one.reply.startswith("$JS.ACK."):
-                    if int((one.headers or {}).get("Nats-Last-Consumer", delivered)) != delivered:
-                        raise ConnectionError("a message was left out on its way")
-                    if one.reply:  # flow control: the servers send on when what came before is taken
-                        await client.publish(one.reply)
-                    continue
-                metadata = one.metadata
-                if metadata.sequence.consumer != delivered + 1:
-                    raise ConnectionError("a message was left out on its way")
-                delivered = metadata.sequence.consumer
-                behind = metadata.num_pending
-                subject = one.subject.removeprefix(f"{name}.")
-                time = int(metadata.timestamp.timestamp() * 1000)
-                messages.append(Message(metadata.sequence.stream, subject, one.data, time))
-            yield messages, behind
-    finally:
-        with suppress(*FAILURES):  # or an error would take the place of the task's end
-            await subscription.unsubscribe()

@@ -22,6 +22,7 @@ from tidegauge.store.journal import Reading, Stamped, WindowContent
 from tidegauge.store.journal.jetstream import message, streams
 from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.jetstream.connection import FAILURES, Server
+from tidegauge.store.journal.jetstream.consumer import follow
 from tidegauge.store.journal.jetstream.copy import Copy
 from tidegauge.store.journal.jetstream.message import BATCH, CONTROL, SEQS_PER_MESSAGE
 from tidegauge.store.journal.sqlite import files
@@ -101,7 +102,7 @@ async def into_file(access: Access, name: str, target: Path, progress: Progress)
         copy = Copy(target, EVERYTHING, streams.epoch(info))
         copy.open(Nobody())
         try:
-            async for messages, behind in streams.follow(server, name, copy.position + 1):
+            async for messages, behind in follow(server, name, copy.position + 1):
                 if messages:
                     await asyncio.to_thread(copy.take, messages)
                 progress(copy.position, copy.position + behind)
@@ -236,7 +237,7 @@ async def of_stream(server: Server, name: str) -> tuple[int, Totals]:
     """Return the position of a stream's first message, 0 without any, and what it has."""
     totals: Totals = {}
     first = 0
-    async for messages, behind in streams.follow(server, name, 1):
+    async for messages, behind in follow(server, name, 1):
         for one in messages:
             first = first or one.position
             try:

@@ -13,7 +13,7 @@ import apsw
 from tidegauge.store.journal.sqlite.database import connect, connect_reader, insert, transaction
 from tidegauge.store.times import now_ms
 
-SPAN_NUMBERS = 20_000  # sequence numbers read at once
+NUMBERS_AT_ONCE = 20_000  # sequence numbers read at once
 PAGE_ROWS = 50  # samples: a page of 4,096 bytes has more
 # What is found need not be numbers, nor fit together. Samples of no batch cannot be checked, so they are left out as
 # damaged; a series whose name is lost gets one; batches that lack samples will fail their check.
@@ -70,12 +70,12 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
         insert(db, "series", _names(source, ceiling), otherwise="IGNORE")  # and not the units: agents name them again
         for rows in _readable(source, "damage", 1, ceiling):
             insert(db, "damage", rows, otherwise="IGNORE")
-    for end in range(ceiling, 0, -SPAN_NUMBERS):
+    for end in range(ceiling, 0, -NUMBERS_AT_ONCE):
         if monotonic() > deadline:
             return end
         with transaction(db):
             for table in ("batch", "sample"):
-                for rows in _readable(source, table, end - SPAN_NUMBERS + 1, end):
+                for rows in _readable(source, table, end - NUMBERS_AT_ONCE + 1, end):
                     insert(db, table, rows, otherwise="IGNORE")
     return 0
 
@@ -114,7 +114,7 @@ def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterato
             end = rows[-1][0]
             first, last = (max(first, end + 1), last) if order == "ASC" else (first, min(last, end - 1))
     # Where the numbers are few, as those of series, the ends are all: halves of a billion numbers would take for ever.
-    if not is_whole and PAGE_ROWS <= last - first < SPAN_NUMBERS:
+    if not is_whole and PAGE_ROWS <= last - first < NUMBERS_AT_ONCE:
         middle = (first + last) // 2
         yield from _readable(db, table, first, middle)
         yield from _readable(db, table, middle + 1, last)

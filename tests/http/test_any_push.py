@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from push_bodies import FORMATS, spoilt
+from push_bodies import FORMATS, corrupted
 
 from tidegauge.server.owner import Owner
 from tidegauge.settings import Settings
@@ -38,7 +38,7 @@ contents = st.sampled_from(
     [*{one.content_type for one in FORMATS.values()}, "", "text/csv", "application/json; x=\u00e9"]
 )
 any_bytes = st.one_of(
-    st.just(b""), *(spoilt(form) | one.bodies.map(lambda said: said[0]) for form, one in FORMATS.items())
+    st.just(b""), *(corrupted(form) | one.bodies.map(lambda said: said[0]) for form, one in FORMATS.items())
 )
 
 

@@ -319,8 +319,8 @@ def test_a_batch_whose_row_is_wrong_costs_at_most_its_samples(
         if column != "at":
             eventually(lambda: any(f"samples {last - 99} to {last} are damaged" in loss for loss in hub.journal.losses))
         values = {row[2] for row in hub.read("a", 0, limit=10_000)}
-        spoilt = {999.5 + seq for seq in range(last - 99, last + 1)}
-        assert values == {999.5 + seq for seq in range(1, 4001)} - (spoilt if column != "at" else set())
+        corrupted = {999.5 + seq for seq in range(last - 99, last + 1)}
+        assert values == {999.5 + seq for seq in range(1, 4001)} - (corrupted if column != "at" else set())
         assert hub.append([("a", 9999, 1.0)]).seq > 4000
 
 

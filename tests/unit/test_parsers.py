@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_hub import memory_hub
-from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, line_bodies, spoilt
+from push_bodies import FORMATS, LAWFUL_MS, NOW_MS, Said, corrupted, line_bodies
 
 from tidegauge.errors import BadPush, BadSample
 from tidegauge.ingest import line_protocol
@@ -51,7 +51,7 @@ def test_what_another_serialiser_wrote_is_parsed_to_exactly_its_readings(form: s
 def test_anything_else_is_refused_whole_or_is_readings_that_the_hub_takes(form: str, data: st.DataObject) -> None:
     hub = memory_hub(window=10, max_series=1000)
     try:
-        readings = FORMATS[form].parse(data.draw(spoilt(form)))
+        readings = FORMATS[form].parse(data.draw(corrupted(form)))
     except (BadPush, BadSample):
         return
     assert_checked(readings)

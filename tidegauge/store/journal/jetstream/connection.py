@@ -21,15 +21,14 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from tidegauge.errors import explain
 from tidegauge.store.journal.jetstream.access import Access
+from tidegauge.store.journal.jetstream.availability import CLOSING, Availability, Refused
 from tidegauge.store.journal.jetstream.calls import ANSWER_S, LIMIT_S, Calls, Ended, Unavailable
 
 CONNECT_S = 2
 CLOSE_S = 0.5
 PING_S = 2  # a server that does not answer two of them is gone
 AGAIN_S = (0.1, 2.0)  # between two tries to connect: at first, and at most
-GRACE_S = 5.0  # servers that elect a leader take so long; what comes meanwhile waits, and is refused after it
 REPEAT_IN_PROCESS = 10158  # NATS' code for: a message of that id is being kept just now
-CLOSING = "it is being closed"
 Result = TypeVar("Result")
 AGAIN = (OSError, TimeoutError, NoRespondersError, NoStreamResponseError, ConnectionClosedError)  # what time may mend
 FAILURES = (OSError, TimeoutError, NatsError, APIError, asyncio.TimeoutError)
@@ -54,10 +53,6 @@ class Server(NamedTuple):
 Session = Callable[[Server], Coroutine[Any, Any, None]]
 
 
-class Refused(Exception):
-    """A session found what time will not mend; the text says what, and what to do."""
-
-
 class Connection:
     """Keeps a session going, and gives other threads calls that end in time.
 
@@ -65,18 +60,17 @@ class Connection:
         access: where the servers are.
         name: how this client calls itself to the servers.
         session: called with each server that is connected to; runs until it fails.
+        availability: learns of failures and answers, and says whether a call is worth trying.
     """
 
-    def __init__(self, access: Access, name: str, session: Session) -> None:
-        self.problem = "there was no connection to NATS yet"
+    def __init__(self, access: Access, name: str, session: Session, availability: Availability) -> None:
         self._access = access
         self._name = name
         self._session = session
+        self._availability = availability
         self._runner: asyncio.Runner
         self._calls: Calls
         self._thread = Thread(target=self._run, name="nats", daemon=True)
-        self._was_well = self._is_closing = False
-        self._well_at = -GRACE_S  # monotonic, s; when all was last found well
         self._server: Server | None = None
 
     def start(self) -> None:
@@ -88,8 +82,7 @@ class Connection:
 
     def stop(self) -> None:
         """End the session and the connection; nothing is taken any more."""
-        self._is_closing = True
-        self.problem = CLOSING
+        self._availability.close()
         deadline = monotonic() + LIMIT_S
         while self._thread.is_alive() and monotonic() < deadline:
             with suppress(Ended):
@@ -114,10 +107,10 @@ class Connection:
             Unavailable: it has not ended in time, so whether it took place is unknown; or there is no hope that it
                 would.
         """
-        if self.problem:
-            raise Unavailable(self.problem)
+        if self._availability.problem:
+            raise Unavailable(self._availability.problem)
         try:
-            return self._calls.call(ask, within_s)
+            result = self._calls.call(ask, within_s)
         except Ended:
             raise Unavailable(CLOSING) from None
         except TimeoutError:
@@ -126,10 +119,12 @@ class Connection:
             raise Unavailable(why) from None
         except FAILURES as error:
             raise Unavailable(explain(error)) from error
+        self._availability.note_answer()
+        return result
 
     def _look_elsewhere(self, why: str) -> None:
         """Take nothing more until all is found well, and connect to another server."""
-        self._report(why)
+        self._availability.report(why)
         with suppress(Ended):
             self.soon(self._disconnect)
 
@@ -172,34 +167,6 @@ class Connection:
             raise ConnectionError("there is no connection to NATS")
         return self._server
 
-    # ---- how it is ----
-
-    def note_well(self) -> None:
-        """Note that a session has found all well."""
-        self._well_at = monotonic()
-        if self._is_closing or not self.problem:
-            return
-        if self._was_well:
-            log.warning("The journal takes samples again")
-        self._was_well = True
-        self.problem = ""
-
-    def note_failure(self, error: BaseException) -> None:
-        """Note a failure: at once what time will not mend, else where nothing was answered for GRACE_S."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        if isinstance(error, Refused):
-            self._report(str(error))
-        elif monotonic() - max(self._well_at, self._calls.answered_at) > GRACE_S:
-            self._report(f"NATS is away: {explain(error)}")
-
-    def _report(self, why: str) -> None:
-        if self._is_closing:
-            return
-        if why != self.problem:
-            log.error("The journal cannot take samples: %s", why)
-        self.problem = why
-
     # ---- the background thread ----
 
     def _run(self) -> None:
@@ -216,10 +183,10 @@ class Connection:
             try:
                 await self._connect_and_go(server)
             except* (*FAILURES, Refused) as error:
-                self.note_failure(error)
+                self._availability.note_failure(error)
             except* Exception as error:
                 log.exception("The session with NATS failed; it is begun anew")
-                self.note_failure(error)
+                self._availability.note_failure(error)
             wait_s = AGAIN_S[0] if monotonic() - started > 2 * AGAIN_S[1] else min(2 * wait_s, AGAIN_S[1])
             await asyncio.sleep(wait_s * random.uniform(0.5, 1))  # noqa: S311
 

@@ -13,6 +13,7 @@ from time import monotonic
 from tidegauge.errors import JournalUnusable, JournalUnwritable, explain
 from tidegauge.store.journal import Commits, Follower, Reading
 from tidegauge.store.journal.jetstream.access import Access
+from tidegauge.store.journal.jetstream.availability import Availability
 from tidegauge.store.journal.jetstream.calls import LIMIT_S, Unavailable
 from tidegauge.store.journal.jetstream.connection import AGAIN_S, FAILURES, Connection, Server
 from tidegauge.store.journal.jetstream.copy import Copy
@@ -54,10 +55,11 @@ class JetStreamJournal:
         self._stream = stream
         self._copy = Copy(path, retention, "")
         self.history = self._copy.history
-        self._connection = Connection(access, f"tidegauge {me}", self._session)
+        self._availability = Availability()
+        self._connection = Connection(access, f"tidegauge {me}", self._session, self._availability)
         self._replication = Replication(stream, self._copy)
-        self._watch = Watch(stream, access.replicas, retention, self._copy, self._replication, self._connection)
-        self._lease = Lease(f"{stream}-lease", access.replicas, me, lambda: not self._connection.problem)
+        self._watch = Watch(stream, access.replicas, retention, self._copy, self._replication, self._availability)
+        self._lease = Lease(f"{stream}-lease", access.replicas, me, lambda: not self._availability.problem)
         self._follower: Follower
 
     # ---- its life ----
@@ -71,7 +73,7 @@ class JetStreamJournal:
         self._copy.open(follower)
         if not is_known and not self._copy.epoch:
             self._copy.close()
-            raise JournalUnusable(self._stream, self._connection.problem)
+            raise JournalUnusable(self._stream, self._availability.problem)
         self._connection.soon(self._replication.begin)
 
     def close(self) -> None:
@@ -169,7 +171,7 @@ class JetStreamJournal:
     @property
     def problem(self) -> str:
         """Why nothing can be kept now; see Journal."""
-        return self._connection.problem or self._copy.problem
+        return self._availability.problem or self._copy.problem
 
     @property
     def behind(self) -> str:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from time import monotonic
 
 from tidegauge.errors import JournalUnwritable
-from tidegauge.store.journal.jetstream.connection import Refused, Server
+from tidegauge.store.journal.jetstream.availability import Refused
+from tidegauge.store.journal.jetstream.connection import Server
 from tidegauge.store.journal.jetstream.consumer import follow
 from tidegauge.store.journal.jetstream.copy import Copy
 from tidegauge.store.journal.jetstream.message import Message

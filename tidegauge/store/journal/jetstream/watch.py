@@ -4,7 +4,8 @@ import asyncio
 from threading import Event
 
 from tidegauge.store.journal.jetstream import streams
-from tidegauge.store.journal.jetstream.connection import FAILURES, Connection, Refused, Server
+from tidegauge.store.journal.jetstream.availability import Availability, Refused
+from tidegauge.store.journal.jetstream.connection import FAILURES, Server
 from tidegauge.store.journal.jetstream.copy import Copy
 from tidegauge.store.journal.jetstream.message import PAYLOAD
 from tidegauge.store.journal.jetstream.replication import RENEW, Replication
@@ -15,7 +16,7 @@ FAILURES_IN_A_ROW = 3  # of looks, each of which takes 2 s; then another server 
 
 
 class Watch:
-    """Looks at the stream every second, makes it if there never was one, and tells the connection what it found.
+    """Looks at the stream every second, makes it if there never was one, and says what it found.
 
     Args:
         stream: its name.
@@ -23,7 +24,7 @@ class Watch:
         retention: its days are those of a stream that is made.
         copy: says which stream was there, and how far it went.
         replication: may have found out that it is another one.
-        connection: learns whether all is well.
+        availability: learns whether all is well.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Watch:
         retention: Retention,
         copy: Copy,
         replication: Replication,
-        connection: Connection,
+        availability: Availability,
     ) -> None:
         self.epoch = ""  # of the stream, as it was seen last
         self.found = Event()
@@ -42,7 +43,7 @@ class Watch:
         self._retention = retention
         self._copy = copy
         self._replication = replication
-        self._connection = connection
+        self._availability = availability
         self._had = 0  # the position of the copy at the last look
 
     async def run(self, server: Server, is_known: asyncio.Event) -> None:
@@ -60,13 +61,13 @@ class Watch:
                     is_noted = True
                 self.found.set()
                 is_known.set()
-                self._connection.note_well()
+                self._availability.note_well()
                 failures = 0
             except FAILURES as error:
                 failures += 1
-                self._connection.note_failure(error)
+                self._availability.note_failure(error)
             except Refused as error:
-                self._connection.note_failure(error)
+                self._availability.note_failure(error)
             await asyncio.sleep(WATCH_S)
         raise ConnectionError("this server does not answer")
 

@@ -8,7 +8,7 @@ from nats_servers import Servers
 
 from tidegauge.errors import JournalUnusable
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.jetstream import transfer
+from tidegauge.store.journal.jetstream import comparison, transfer
 from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
 from tidegauge.store.journal.sqlite.retention import Retention
@@ -89,9 +89,9 @@ def opened_again(path: Path) -> Hub:
 def test_a_copy_that_differs_is_named() -> None:
     wanted = {"a": (2, 7), "b": (1, 3)}
     with pytest.raises(JournalUnusable, match="2 samples were there, 1 are here"):
-        transfer.agree(wanted, {"a": (1, 7), "b": (1, 3)})
+        comparison.agree(wanted, {"a": (1, 7), "b": (1, 3)})
     with pytest.raises(JournalUnusable, match="samples differ"):
-        transfer.agree(wanted, {"a": (2, 8), "b": (1, 3)})
+        comparison.agree(wanted, {"a": (2, 8), "b": (1, 3)})
 
 
 def test_a_file_of_another_epoch_is_refused(servers: Servers, stream: str, tmp_path: Path) -> None:

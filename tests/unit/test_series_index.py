@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from tidegauge.store.journal.sqlite import series_index
+from tidegauge.store.journal.sqlite import by_series, series_index
 from tidegauge.store.journal.sqlite.database import connect
 from tidegauge.store.journal.sqlite.writer import SampleRow
 
@@ -33,13 +33,13 @@ def fill(db: apsw.Connection, rows: list[SampleRow]) -> None:
 
 
 def read(db: apsw.Connection, series: int, after: int, to: int, *times: int) -> list[tuple[int, int, float | None]]:
-    return list(chain.from_iterable(series_index.read(db, "seq, time, value", series, after, to, *times)))
+    return list(chain.from_iterable(by_series.read(db, "seq, time, value", series, after, to, *times)))
 
 
 def newest(
     db: apsw.Connection, wanted: dict[int, int], to: int = series_index.ALWAYS
 ) -> list[tuple[int, int, int, float]]:
-    return list(zip(*(column.tolist() for column in series_index.newest(db, wanted, to)), strict=True))
+    return list(zip(*(column.tolist() for column in by_series.newest(db, wanted, to)), strict=True))
 
 
 journals = st.lists(

@@ -8,35 +8,31 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
 import nats
-import numpy as np
 from nats.js.errors import NoStreamResponseError
 
-from tidegauge.errors import BadSample, JournalUnusable
+from tidegauge.errors import JournalUnusable
 from tidegauge.store.journal import Reading, Stamped, WindowContent
 from tidegauge.store.journal.jetstream import message, streams
 from tidegauge.store.journal.jetstream.access import Access
+from tidegauge.store.journal.jetstream.comparison import Totals, agree, of_file, of_stream
 from tidegauge.store.journal.jetstream.connection import FAILURES, Server
 from tidegauge.store.journal.jetstream.consumer import follow
 from tidegauge.store.journal.jetstream.copy import Copy
 from tidegauge.store.journal.jetstream.message import BATCH, CONTROL, SEQS_PER_MESSAGE
 from tidegauge.store.journal.sqlite import files
-from tidegauge.store.journal.sqlite.checksums import checksums, outside, read_checked
 from tidegauge.store.journal.sqlite.database import connect_reader
+from tidegauge.store.journal.sqlite.export import read_all
 from tidegauge.store.journal.sqlite.retention import Retention
 
 __all__ = ["FAILURES"]
 COPIED = "Tidegauge-Copied"  # header of a message: the number in the file of its last sample
 AT_ONCE = 64  # messages on their way
 SEND_S, AGAIN_S = 30.0, 0.1
-READ_SAMPLES = 20_000
 EVERYTHING = Retention(days=36_500, samples=2**62)
-Totals = dict[str, tuple[int, int]]  # of each series: how many samples, and a checksum of their times and values
 Result = TypeVar("Result")
 Progress = Callable[
     [int, int], None
@@ -196,78 +192,8 @@ async def _patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
 
 def _parts(file: Path, after: int) -> Iterator[tuple[Sequence[Stamped], int]]:
     """Yield the samples after a number as messages, each with the number of its last sample in the file."""
-    for numbers, samples in _read(file, after):
+    for numbers, samples in read_all(file, after):
         start = 0
         for part in message.cut(samples):
             start += len(part)
             yield samples[start - len(part) : start], numbers[start - 1]
-
-
-def _read(file: Path, after: int) -> Iterator[tuple[list[int], list[Stamped]]]:
-    """Yield numbers and samples of a file, but for those that are damaged or of series that were deleted."""
-    with closing(connect_reader(file)) as db:
-        names = dict(db.execute("SELECT id, name FROM series WHERE name IS NOT NULL"))
-        left_out = list(db.execute("SELECT first_seq, last_seq FROM damage"))
-        [(to,)] = db.execute("SELECT coalesce(max(last_seq), 0) FROM batch")
-        while True:
-            columns, damaged, end = read_checked(db, after, to, READ_SAMPLES)
-            if end == after:
-                return
-            kept = outside(columns[0], [*left_out, *damaged]) & np.isin(columns[1], list(names))
-            seq, series, times, values = (column[kept].tolist() for column in columns)
-            yield (
-                seq,
-                [
-                    (names[number], time, None if value != value else value)
-                    for number, time, value in zip(series, times, values, strict=True)
-                ],
-            )
-            after = end
-
-
-def of_file(file: Path, after: int = 0) -> Totals:
-    """Return what a file has after a number."""
-    totals: Totals = {}
-    for _, samples in _read(file, after):
-        _add(totals, samples)
-    return totals
-
-
-async def of_stream(server: Server, name: str) -> tuple[int, Totals]:
-    """Return the position of a stream's first message, 0 without any, and what it has."""
-    totals: Totals = {}
-    first = 0
-    async for messages, behind in follow(server, name, 1):
-        for one in messages:
-            first = first or one.position
-            try:
-                if one.subject == CONTROL:
-                    for forgotten in message.control(one).forget:
-                        totals.pop(forgotten, None)
-                else:
-                    _add(totals, message.samples(one))
-            except BadSample:
-                continue  # the copies leave it out, too
-        if not behind:
-            break
-    return first, totals
-
-
-def _add(totals: Totals, samples: Sequence[Stamped]) -> None:
-    for name, group in groupby(sorted(samples, key=itemgetter(0)), itemgetter(0)):
-        rows = list(group)
-        times = np.array([time for _, time, _ in rows], np.int64)
-        values = np.array([value for _, _, value in rows], np.float64)
-        nothing = np.zeros(len(rows), np.int64)
-        [total] = checksums(nothing, nothing, times, values, np.array([len(rows)])).tolist()
-        count, before = totals.get(name, (0, 0))
-        totals[name] = count + len(rows), (before + total) % 2**64
-
-
-def agree(wanted: Totals, found: Totals) -> Totals:
-    """Return *found*; raises JournalUnusable where it is not what is *wanted*."""
-    for name in wanted.keys() | found.keys():
-        if (there := wanted.get(name, (0, 0))) != (here := found.get(name, (0, 0))):
-            why = f"{there[0]} samples were there, {here[0]} are here" if there[0] != here[0] else "samples differ"
-            raise JournalUnusable(name, f"the copy is not what it was made from: {why}; make it anew")
-    return found

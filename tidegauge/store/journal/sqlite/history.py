@@ -10,7 +10,7 @@ import numpy as np
 
 from tidegauge.errors import JournalUnusable, explain
 from tidegauge.store.journal import Sample, TimesAndValues
-from tidegauge.store.journal.sqlite import series_index
+from tidegauge.store.journal.sqlite import by_series
 from tidegauge.store.journal.sqlite.checksums import as_table
 from tidegauge.store.journal.sqlite.database import connect_reader
 
@@ -30,7 +30,7 @@ class SqliteHistory:
     ) -> tuple[list[Sample], int]:
         """See History."""
         with self._moment() as db:
-            parts = series_index.read(db, "seq, time, value", _id_of(db, series), since, to, start_ms, end_ms)
+            parts = by_series.read(db, "seq, time, value", _id_of(db, series), since, to, start_ms, end_ms)
             found: list[Sample] = list(islice(chain.from_iterable(parts), limit))
             [(horizon,)] = db.execute("SELECT horizon FROM journal")
         return found, horizon
@@ -39,7 +39,7 @@ class SqliteHistory:
         """See History."""
         # Through one array of doubles, with inf for a gap: half the time of rows.
         with self._moment() as db:
-            parts = series_index.read(db, "time, ifnull(value, 9e999)", _id_of(db, series), 0, to, start_ms, end_ms)
+            parts = by_series.read(db, "time, ifnull(value, 9e999)", _id_of(db, series), 0, to, start_ms, end_ms)
             t, v = as_table(chain.from_iterable(parts), np.float64, 2).T
         v[np.isinf(v)] = np.nan
         order = np.argsort(t, kind="stable")

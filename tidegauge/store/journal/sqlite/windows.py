@@ -7,7 +7,7 @@ import apsw
 import numpy as np
 
 from tidegauge.store.journal import WindowContent
-from tidegauge.store.journal.sqlite import series_index
+from tidegauge.store.journal.sqlite import by_series
 from tidegauge.store.journal.sqlite.checksums import Float, Int, Samples, as_columns, outside, read_checked
 from tidegauge.store.journal.sqlite.writer import Writer
 
@@ -51,7 +51,7 @@ def contents(
     newest = _BySeries((seq[order], series[order], times[order], values[order]))
     # One more than the window: it tells what has left it.
     short = {number: size + 1 - newest.count(number) for number in ids.values()}
-    older = _BySeries(series_index.newest(db, short, unread_to) if unread_to else as_columns(()))
+    older = _BySeries(by_series.newest(db, short, unread_to) if unread_to else as_columns(()))
     found = []
     for name, number in ids.items():
         parts = zip(older.of(number), newest.of(number, size + 1), strict=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tidegauge.store.journal.sqlite import by_series, series_index
 from tidegauge.store.journal.sqlite.database import connect
-from tidegauge.store.journal.sqlite.writer import SampleRow
+from tidegauge.store.journal.sqlite.rows import SampleRow
 
 
 @pytest.fixture

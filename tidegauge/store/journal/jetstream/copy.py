@@ -15,7 +15,7 @@ from tidegauge.store.journal.sqlite import files, series_index, windows
 from tidegauge.store.journal.sqlite.database import connect_reader
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
 from tidegauge.store.journal.sqlite.retention import Retention
-from tidegauge.store.journal.sqlite.writer import Numbered
+from tidegauge.store.journal.sqlite.rows import Numbered
 
 log = logging.getLogger(__name__)
 

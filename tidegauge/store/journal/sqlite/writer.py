@@ -4,42 +4,25 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
-from math import inf
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
-import numpy as np
 
 from tidegauge.errors import JournalUnwritable, explain
 from tidegauge.store.journal import Commits, Follower, Stamped
 from tidegauge.store.journal.sqlite.age import AgeClock
-from tidegauge.store.journal.sqlite.checksums import as_columns, checksum, checksums
 from tidegauge.store.journal.sqlite.database import connect, insert, transaction
 from tidegauge.store.journal.sqlite.group_commit import Waiting
 from tidegauge.store.journal.sqlite.high_water import HighWaterMark
 from tidegauge.store.journal.sqlite.repeats import REQUESTS, Repeats
 from tidegauge.store.journal.sqlite.retention import Retention, trim
+from tidegauge.store.journal.sqlite.rows import Numbered, as_rows
 
-FEW = 16  # samples: NumPy takes 42 us for the checksums of however few, plain Python 2 us a sample
 # Tables whose pages and indexes are looked at when the file is opened: a bad one would only show in a later write.
 SMALL = ("journal", "series", "unit", "damage", "run")
-SampleRow = tuple[int, int, int, float | None]
 
 log = logging.getLogger(__name__)
-
-
-class Numbered(NamedTuple):
-    """A batch and the sequence number of its first sample; they rise by one.
-
-    ``push`` is a hash of its request; ``at`` when it arrived, ms since the Unix epoch, 0: now.
-    """
-
-    first: int
-    samples: Sequence[Stamped]
-    push: bytes | None = None
-    at: int = 0
 
 
 class Writer:
@@ -180,7 +163,7 @@ class Writer:
     def _store(self, batches: Sequence[Numbered]) -> None:
         """Write *batches* in one transaction, and deliver them."""
         new_ids = self._new_ids(chain.from_iterable(batch.samples for batch in batches))
-        rows, sums = _rows(batches, self.ids | new_ids if new_ids else self.ids)
+        rows, sums = as_rows(batches, self.ids | new_ids if new_ids else self.ids)
         now = self._clock.now_ms()
         records = [
             (one.first + len(one.samples) - 1, one.first, one.at or now, total, one.push)
@@ -253,17 +236,3 @@ class Writer:
         removed, to = trim(self.connection(), retention, self.samples, self._clock.now_ms())
         self.samples -= removed
         self.horizon = max(self.horizon, to)
-
-
-def _rows(batches: Sequence[Numbered], ids: Mapping[str, int]) -> tuple[list[SampleRow], list[int]]:
-    """Return the rows to insert, and a checksum for each batch."""
-    rows = [
-        (seq, ids[name], time, value)
-        for batch in batches
-        for seq, (name, time, value) in enumerate(batch.samples, batch.first)
-    ]
-    if len(rows) <= FEW:
-        left = iter(rows)
-        return rows, [checksum(islice(left, len(batch.samples))) for batch in batches]
-    ends = np.cumsum([len(batch.samples) for batch in batches], dtype=np.int64)
-    return rows, checksums(*as_columns((s, i, t, inf if v is None else v) for s, i, t, v in rows), ends).tolist()

@@ -60,12 +60,12 @@ def test_a_series_that_is_not_there_yet_has_no_samples(filled: FlaskClient) -> N
 def test_history_is_thinned_and_keeps_its_peak(client: FlaskClient, owner: Owner) -> None:
     batch = [("load", NOW + n * 100, 1.0) for n in range(20_000)]
     batch[7777] = ("load", NOW + 777_700, 99.0)
-    kept = owner.hub.append(batch).seq
+    appended = owner.hub.append(batch).seq
     history = ask(client, f"series=load&from={NOW}&to={NOW + 2_000_000}&columns=100")
     [one] = history["series"]
     assert len(one["t"]) <= 400
     assert 99.0 in one["v"]
-    assert kept <= history["to"] <= owner.hub.windows.newest  # samplers append meanwhile
+    assert appended <= history["to"] <= owner.hub.windows.newest  # samplers go on meanwhile
 
 
 def test_history_of_a_dashboard_has_its_rates(filled: FlaskClient) -> None:

@@ -67,7 +67,7 @@ class Hub:
         return Receipt(self.journal.append(batch, push) if batch else self.windows.newest, refused)
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete series: names, windows and history. What is pushed under such a name later begins anew.
+        """Delete series: names, windows and history. What is pushed under such a name later starts a new series.
 
         Raises:
             UnknownSeries: one of them is not there; then none is deleted.

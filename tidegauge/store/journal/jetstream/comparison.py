@@ -63,5 +63,5 @@ def agree(wanted: Totals, found: Totals) -> Totals:
     for name in wanted.keys() | found.keys():
         if (there := wanted.get(name, (0, 0))) != (here := found.get(name, (0, 0))):
             why = f"{there[0]} samples were there, {here[0]} are here" if there[0] != here[0] else "samples differ"
-            raise JournalUnusable(name, f"the copy is not what it was made from: {why}; make it anew")
+            raise JournalUnusable(name, f"the copy is not what it was made from: {why}; copy it again")
     return found

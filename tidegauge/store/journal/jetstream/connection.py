@@ -1,6 +1,6 @@
 """A connection to NATS, in a background thread of its own.
 
-While there is one, a *session* runs. When either fails, both are made anew, at another server: there is no state but
+While there is one, a *session* runs. When either fails, both are made again, at another server: there is no state but
 what the session finds out.
 """
 
@@ -185,7 +185,7 @@ class Connection:
             except* (*FAILURES, Refused) as error:
                 self._availability.note_failure(error)
             except* Exception as error:
-                log.exception("The session with NATS failed; it is begun anew")
+                log.exception("The session with NATS failed; it starts again")
                 self._availability.note_failure(error)
             wait_s = AGAIN_S[0] if monotonic() - started > 2 * AGAIN_S[1] else min(2 * wait_s, AGAIN_S[1])
             await asyncio.sleep(wait_s * random.uniform(0.5, 1))  # noqa: S311

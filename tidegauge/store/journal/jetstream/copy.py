@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Copy(SqliteJournal):
-    """A journal whose samples come with their numbers. What of it is lost or damaged is taken from the stream anew.
+    """A journal whose samples come with their numbers. What of it is lost or damaged is taken from the stream again.
 
     Args:
         path: the file.

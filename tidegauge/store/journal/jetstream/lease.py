@@ -23,7 +23,7 @@ class Lease:
     Args:
         bucket: of NATS's key-value store; made if it is not there.
         replicas: of it.
-        me: who this process is, unlike any other.
+        me: the name of this process, unlike any other.
         may: asked whether this process may hold it now.
     """
 

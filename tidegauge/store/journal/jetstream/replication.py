@@ -90,7 +90,7 @@ class Replication:
             raise Refused(self.refusal)
 
     async def wait_for(self, position: int, within_s: float) -> None:
-        """Wait until this host shows what lies at *position*, for a moment: who pushes may read here at once."""
+        """Wait until this host shows what lies at *position*, for a moment: a pusher may read here at once."""
         if self._is_following and self._copy.position < position:
             shown = asyncio.get_running_loop().create_future()
             self._waiting.append((position, shown))

@@ -1,4 +1,4 @@
-"""Group commit: many threads append, one writes; those who come while it writes share the next commit."""
+"""Group commit: many threads append, one writes; those that come while it writes share the next commit."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ WAIT_S = 20.0  # for a commit, before the disk is called stuck
 
 
 def locked() -> Lock:
-    """Return a lock that is held: who acquires it waits for its release. It is a third of an Event's work."""
+    """Return a lock that is held: whoever acquires it waits for its release. It is a third of an Event's work."""
     lock = Lock()
     lock.acquire()
     return lock
@@ -117,7 +117,7 @@ class GroupCommit:
                 idle_at = time.monotonic()
 
     def _take(self) -> tuple[list[Waiting], Waiting | None]:
-        """Return the batches that wait, and what came after them and is none: a task, or the end."""
+        """Return the batches that wait, and what came after them that is no batch: a task, or the end."""
         group: list[Waiting] = []
         samples = 0
         try:

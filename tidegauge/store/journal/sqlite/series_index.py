@@ -66,7 +66,7 @@ def make(db: apsw.Connection, after: int, to: int) -> None:
 
 
 def renew(db: apsw.Connection) -> None:
-    """Begin the index anew, beside slices that cannot be read and so cannot be deleted either; ``extend`` makes it."""
+    """Start a new index, beside slices that cannot be read and so cannot be deleted either; ``extend`` makes it."""
     with transaction(db):
         create = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'slice'").get
         db.execute(f"ALTER TABLE slice RENAME TO damaged_slice_{end(db)}")

@@ -50,7 +50,7 @@ class Writer:
         self._follower: Follower
 
     def connection(self) -> apsw.Connection:
-        """Return the connection; made anew where an error has ended the one before."""
+        """Return the connection; made again where an error has ended the last one."""
         if self._db is None:
             self._db = connect(self._path)
             self._db.pragma("synchronous", self._synchronous)

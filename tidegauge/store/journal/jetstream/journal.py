@@ -54,7 +54,7 @@ class JetStreamJournal:
         self.commits = Commits()  # pushes of this process that were acknowledged
         self._stream = stream
         self._copy = Copy(path, retention, "")
-        self.history = self._copy.history
+        self.history, self.losses = self._copy.history, self._copy.losses
         self._availability = Availability()
         self._connection = Connection(access, f"tidegauge {me}", self._session, self._availability)
         self._replication = Replication(stream, self._copy)
@@ -177,11 +177,6 @@ class JetStreamJournal:
     def behind(self) -> str:
         """See Journal."""
         return self._replication.behind
-
-    @property
-    def losses(self) -> Sequence[str]:
-        """See Journal."""
-        return self._copy.losses
 
     def state(self) -> dict[str, object]:
         """See Journal."""

@@ -10,7 +10,7 @@ from typing import IO
 import apsw
 
 from tidegauge.errors import JournalUnusable, explain
-from tidegauge.store.journal import Commits, Follower, Reading
+from tidegauge.store.journal import Follower, Reading
 from tidegauge.store.journal.sqlite import files, series_index, windows
 from tidegauge.store.journal.sqlite.damage import Damage
 from tidegauge.store.journal.sqlite.group_commit import GroupCommit
@@ -51,6 +51,8 @@ class SqliteJournal:
         self._writer = Writer(path, self._mark, self.synchronous)
         self._group = GroupCommit(self._writer.write, self._idle, IDLE_S)
         self._damage = Damage(path)
+        self.commits = self._writer.commits
+        self.losses = self._damage.losses
         self._lock_file: IO[str] | None = None
 
     # ---- its life ----
@@ -166,16 +168,6 @@ class SqliteJournal:
     def problem(self) -> str:
         """Why nothing can be kept now. See Journal."""
         return self._writer.problem
-
-    @property
-    def losses(self) -> Sequence[str]:
-        """See Journal."""
-        return self._damage.losses
-
-    @property
-    def commits(self) -> Commits:
-        """See Journal."""
-        return self._writer.commits
 
     def campaign(self) -> None:
         """Do nothing: no other process has the file. See Journal."""

@@ -15,8 +15,9 @@ from served import Served
 from bench import push, wrk
 from bench.report import Table
 from bench.wrk import Request
-from tidegauge.store.journal.jetstream import message, streams
-from tidegauge.store.journal.jetstream.connection import Connection
+from tidegauge.store.journal.jetstream import message
+from tidegauge.store.journal.jetstream.connection import Server
+from tidegauge.store.journal.jetstream.consumer import follow
 
 ALONE = "a journal of its own"
 AGENTS = 8
@@ -95,7 +96,7 @@ async def _of_stream(url: str) -> int:
     """Return how many samples of a series there are; in every message there may be some."""
     client = await nats.connect(url)
     found = 0
-    async for messages, behind in streams.follow(Connection(client, client.jetstream()), "tidegauge", 1):
+    async for messages, behind in follow(Server(client, client.jetstream()), "tidegauge", 1):
         for one in messages:
             if one.subject == message.BATCH:
                 found += sum(name == ONE for name, _, _ in message.samples(one))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from random import random
 from tempfile import TemporaryDirectory
@@ -11,8 +12,9 @@ from bench.report import Table
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal.sqlite.database import connect_reader
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
-from tidegauge.store.journal.sqlite.scrub import survey
+from tidegauge.store.journal.sqlite.scrub import scrub
 from tidegauge.store.thinning import thin
+from tidegauge.store.windows import Windows
 
 BUDGET = "budget"
 MILLION = 1_000_000
@@ -51,13 +53,13 @@ def measure(rounds: int, samples: int = MILLION) -> Table:
         _fill(many, 1000, samples)
         _fill(one, 1, samples)
         for _ in range(rounds):
-            journal = SqliteJournal(many)
-            table.add("refill 1,000 windows of 1,000", time=_seconds(lambda journal=journal: journal.open(1000)))
+            journal, windows = SqliteJournal(many), Windows(size=1000, max_series=1000)
+            table.add("refill 1,000 windows of 1,000", time=_seconds(partial(journal.open, windows)))
             journal.close()
             hub = _opened(one)
             table.add("read all of one series", time=_seconds(lambda hub=hub: hub.read("s0", 0, limit=samples)))
             table.add("thin them to a screen", time=_seconds(lambda hub=hub: _history(hub, samples)))
             hub.journal.close()
             with closing(connect_reader(many)) as db:
-                table.add("check all", time=_seconds(lambda db=db: list(survey(db, samples))))
+                table.add("check all", time=_seconds(lambda db=db: list(scrub(db, samples))))
     return table

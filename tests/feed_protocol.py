@@ -12,12 +12,11 @@ from typing import Any, Protocol
 from unittest import mock
 
 from hypothesis import strategies as st
+from memory_hub import memory_hub
 
 from tidegauge.publish.feed import Encoder
 from tidegauge.publish.folder import ServedFolder
 from tidegauge.publish.publisher import Feed, Publisher
-from tidegauge.store.hub import Hub
-from tidegauge.store.journal.memory import MemoryJournal
 
 SERIES = ("a", "b")
 Columns = dict[str, list[list[float]]]  # series -> [t, v]
@@ -151,8 +150,8 @@ class Play:
         self.open()
 
     def open(self) -> None:
-        self.hub = Hub(MemoryJournal(), window=self.window, max_series=10)
-        self.hub.declare(SERIES)
+        self.hub = memory_hub(window=self.window, max_series=10)
+        self.hub.windows.declare(SERIES)
         self.hosts = [self.open_host(number) for number in (0, 1)]
 
     def open_host(self, number: int) -> Host:
@@ -170,7 +169,7 @@ class Play:
                     batch: list[tuple[str, int, float | None]] = []
                     for _ in range(count):
                         self.time_ms += step_ms
-                        batch.append((series, self.time_ms, float(self.hub.newest + len(batch) + 1)))
+                        batch.append((series, self.time_ms, float(self.hub.windows.newest + len(batch) + 1)))
                     self.hub.append(batch)
                 case Publish(after_s, host):
                     self.now += after_s
@@ -193,7 +192,7 @@ class Play:
         for reader in (0, 1):
             for host in self.hosts:
                 self.poll(reader, 0, host, host)
-            assert self.readers[reader].position() == (self.hub.epoch, self.hub.snapshot(SERIES).to)
+            assert self.readers[reader].position() == (self.hub.journal.epoch, self.hub.windows.snapshot(SERIES).to)
             self.check(self.readers[reader])
 
     def publish(self, host: Host) -> None:
@@ -230,9 +229,9 @@ class Play:
 
     def check(self, reader: Reader) -> None:
         epoch, cursor = reader.position()
-        if epoch != self.hub.epoch:
+        if epoch != self.hub.journal.epoch:
             return
-        for one in self.hub.snapshot(SERIES).series:
+        for one in self.hub.windows.snapshot(SERIES).series:
             t, v = reader.columns().get(one.name, [[], []])
             assert t == sorted(t), "a line runs backwards"
             assert len(set(v)) == len(v), "a sample was drawn twice"

@@ -254,7 +254,7 @@ def _misfilled(draw: Draw, value: Any) -> Any:
     return draw(any_json)
 
 
-def spoilt(form: str) -> st.SearchStrategy[bytes]:
+def corrupted(form: str) -> st.SearchStrategy[bytes]:
     """Anything, and what nearly is a body of a format."""
     bodies = FORMATS[form].bodies
     found = st.binary() | mutated(bodies)

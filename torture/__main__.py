@@ -36,7 +36,7 @@ def main() -> int:
         print(f"{one.number:>2} {one.name}: {rounds} rounds, seed {given.seed}", flush=True)
         started = time.monotonic()
         found = one.run(rounds, Random(f"{given.seed} {one.name}"))
-        row = page.Row(
+        row = page.Result(
             one.number, rounds, given.seed, round(time.monotonic() - started), found.counted, found.broken + found.late
         )
         print(json.dumps(found.counted, indent=1), *found.broken, *found.late, sep="\n", flush=True)

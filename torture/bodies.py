@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import seed as with_seed
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from push_bodies import FORMATS, spoilt
+from push_bodies import FORMATS, corrupted
 from served import Served
 
 from app import create_app
@@ -40,7 +40,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     "X-GZip": lambda body: gzip.compress(body) + gzip.compress(b""),
     "deflate": zlib.compress,
 }
-bodies = st.one_of(*(one.bodies.map(lambda said: said[0]) | spoilt(form) for form, one in FORMATS.items()))
+bodies = st.one_of(*(one.bodies.map(lambda said: said[0]) | corrupted(form) for form, one in FORMATS.items()))
 requests = st.tuples(
     st.sampled_from(URLS),
     st.sampled_from(sorted({one.content_type for one in FORMATS.values()} | {"", "text/csv"})),
@@ -99,7 +99,7 @@ def _headers(content_type: str, encoding: str) -> dict[str, str]:
 
 def _pushed(owner: Owner) -> dict[str, Any]:
     own = ("process.", "apache.", "daemon.", "journal.")
-    return {one.name: one.seq for one in owner.hub.list() if not one.name.startswith(own)}
+    return {one.name: one.seq for one in owner.hub.windows.newest_samples() if not one.name.startswith(own)}
 
 
 def _over_the_wire(server: Served, count: int, random: Random, found: Found) -> None:

@@ -1,4 +1,4 @@
-"""The journal's files are damaged while the server is stopped; then it starts. ``spoil.py`` has the ways."""
+"""The journal's files are damaged while the server is stopped; then it starts. ``corruption.py`` has the ways."""
 
 import json
 import time
@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 import psutil
 from served import Served
 
+from torture.corruption import PAGE, WAYS, Corruption, log_cut, older_copy
 from torture.harness import Found, Scenario, wait_until
+from torture.intact import SERIES, Contents, Journals, Sample, contents, make, put
 from torture.load import AUTH, Client, serving
-from torture.sound import SERIES, Contents, Journals, Sample, contents, make, put
-from torture.spoil import PAGE, WAYS, Spoilt, log_cut, older_copy
 
 SAMPLES = 200_000
 UP_S = 10.0
@@ -33,11 +33,11 @@ def run(rounds: int, random: Random) -> Found:
         for number in range(rounds):
             way = WAYS[number % len(WAYS)]
             put(journals.killed if way is log_cut else journals.stopped, server.journal.parent)
-            spoilt = way(server.journal.parent, journals, random)
+            corruption = way(server.journal.parent, journals, random)
             before = _kept_files(server, journals, compare=way not in {log_cut, older_copy})
-            sound = killed if way is log_cut else journals.sound
-            broken = _look(server, sound, spoilt, before, found)
-            found.broken += [f"damage {number}, {spoilt.what}: {what}" for what in broken]
+            intact = killed if way is log_cut else journals.intact
+            broken = _look(server, intact, corruption, before, found)
+            found.broken += [f"damage {number}, {corruption.what}: {what}" for what in broken]
             found.count("damages")
             server.command("stop")
     return found
@@ -46,14 +46,14 @@ def run(rounds: int, random: Random) -> Found:
 def _kept_files(server: Served, journals: Journals, *, compare: bool) -> tuple[int, int, dict[int, bytes]]:
     """Return what tells the file later: its inode, its size, and the pages of its samples but the last."""
     data, size = server.journal.read_bytes(), server.journal.stat().st_size
-    numbers = [page.number for page in journals.sound.pages if page.table == "sample"] if compare else []
+    numbers = [page.number for page in journals.intact.pages if page.table == "sample"] if compare else []
     newest = max(numbers, default=0)
     pages = {n: data[(n - 1) * PAGE : n * PAGE] for n in numbers if n * PAGE <= size and n != newest}
     return server.journal.stat().st_ino, size, pages
 
 
 def _look(
-    server: Served, sound: Contents, spoilt: Spoilt, before: tuple[int, int, dict[int, bytes]], found: Found
+    server: Served, intact: Contents, corruption: Corruption, before: tuple[int, int, dict[int, bytes]], found: Found
 ) -> list[str]:
     """Start on what was damaged, and return what does not hold."""
     try:
@@ -61,23 +61,23 @@ def _look(
     except AssertionError as error:
         return [f"it does not start: {str(error)[-300:]}"]
     found.longest("longest until ready, s", up_s)
-    found.expect_in_time(up_s <= UP_S, f"{spoilt.what}: it was ready after {up_s:.1f} s")
-    named = wait_until(lambda: _troubles(server), NAMED_S if spoilt.surely else 0)
-    sentence, there = _compare(server, sound, spoilt)
+    found.expect_in_time(up_s <= UP_S, f"{corruption.what}: it was ready after {up_s:.1f} s")
+    named = wait_until(lambda: _troubles(server), NAMED_S if corruption.surely else 0)
+    sentence, there = _compare(server, intact, corruption)
     deadline = time.monotonic() + NAMED_S
     while sentence and time.monotonic() < deadline:
         time.sleep(0.5)
-        sentence, there = _compare(server, sound, spoilt)
+        sentence, there = _compare(server, intact, corruption)
     broken = [sentence] if sentence else []
-    missing = sound.samples.keys() - there
+    missing = intact.samples.keys() - there
     troubles = _troubles(server)
     found.count("of them named", bool(troubles))
     found.count("of them that cost nothing", not missing)
-    kind = "a header, a schema or names" if len(spoilt.costs) == len(sound.samples) else "the others"
+    kind = "a header, a schema or names" if len(corruption.costs) == len(intact.samples) else "the others"
     found.count(f"samples that {kind} cost", len(missing))
-    if not troubles and (missing or spoilt.surely):
+    if not troubles and (missing or corruption.surely):
         broken.append(f"{len(missing)} samples are missing, and nothing is named")
-    if spoilt.surely:
+    if corruption.surely:
         found.longest("longest until named, s", up_s + named)
     return broken + _deleted(server, before) + _not_taken(server)
 
@@ -92,16 +92,16 @@ def _troubles(server: Served) -> list[str]:
     return [one for one in server.ask("/health").json["troubles"] if one.startswith("journal:")]
 
 
-def _compare(server: Served, sound: Contents, spoilt: Spoilt) -> tuple[str, Counter[Sample]]:
+def _compare(server: Served, intact: Contents, corruption: Corruption) -> tuple[str, Counter[Sample]]:
     """Return in which way what is read is not what it should be, "" if it is; and what is read."""
     try:
         there = _read_all(server)
     except (AssertionError, OSError, HTTPException) as error:
         return f"it cannot be read: {str(error)[:200]}", Counter()
-    lost = [sample for sample, seq in sound.samples.items() if sample not in there and seq not in spoilt.costs]
-    wrong = [one for one, count in there.items() if count > 1 or one not in sound.samples]
+    lost = [sample for sample, seq in intact.samples.items() if sample not in there and seq not in corruption.costs]
+    wrong = [one for one, count in there.items() if count > 1 or one not in intact.samples]
     if lost:
-        return f"{len(lost)} samples are lost that it did not hit, and {len(spoilt.costs)} that it can have", there
+        return f"{len(lost)} samples are lost that it did not hit, and {len(corruption.costs)} that it can have", there
     return f"{len(wrong)} samples are there twice or were never sent: {wrong[:3]}" if wrong else "", there
 
 
@@ -149,7 +149,7 @@ SCENARIO = Scenario(
     12,
     "damage",
     "a journal of 200,000 samples is damaged in 9 ways: a page zeroed, bits flipped, the tail torn, the header spoilt,"
-    " an older copy, the log cut, the mark spoilt, a stray write into the index, a batch's row overwritten",
+    " an older copy, the log cut, the mark corruption, a stray write into the index, a batch's row overwritten",
     "ready in 10 s; the damage is named; what it did not hit is read as before; nothing is deleted; pushes are taken",
     run,
     short=4,

@@ -160,7 +160,7 @@ class _Vfs(apsw.VFS):
 
 
 class _Calls:
-    """What mark.py calls of ``os``, noted."""
+    """What high_water.py calls of ``os``, noted."""
 
     O_RDWR, O_CREAT = os.O_RDWR, os.O_CREAT
     close = staticmethod(os.close)
@@ -186,7 +186,7 @@ class _Calls:
 
 @contextmanager
 def noted(files: dict[str, bytes]) -> Iterator[Disk]:
-    """Note what is done to the files of a journal, by SQLite and by mark.py; *files* are there already."""
+    """Note what is done to the files of a journal, by SQLite and by high_water.py; *files* are there already."""
     disk = Disk(files)
     vfs = _Vfs(disk)
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,8 @@ import pytest
 
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal.sqlite import database
-from tidegauge.store.journal.sqlite.journal import Retention, SqliteJournal
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 from tidegauge.store.times import now_ms
 from torture.disk import Disk, Kind
 

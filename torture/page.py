@@ -14,7 +14,7 @@ BEGIN, END = "<!-- measured: written by `make torture` -->", "<!-- measured -->"
 
 
 @dataclass
-class Row:
+class Result:
     """How a scenario ended: its row, rounds, seed, how long it took, and what was found."""
 
     number: int
@@ -25,14 +25,14 @@ class Row:
     broken: list[str]
 
 
-def load() -> dict[str, Row]:
+def load() -> dict[str, Result]:
     """Return the rows by the scenarios' names, as they ended last."""
     if not RESULTS.exists():
         return {}
-    return {name: Row(**row) for name, row in json.loads(RESULTS.read_text("utf-8")).items()}
+    return {name: Result(**row) for name, row in json.loads(RESULTS.read_text("utf-8")).items()}
 
 
-def save(name: str, row: Row) -> None:
+def save(name: str, row: Result) -> None:
     """Keep a row, beside those of other scenarios."""
     rows = load() | {name: row}
     rows = dict(sorted(rows.items(), key=lambda item: item[1].number))
@@ -49,7 +49,7 @@ def table(scenarios: Iterable[Scenario]) -> str:
     return "\n".join(lines)
 
 
-def _result(row: Row) -> str:
+def _result(row: Result) -> str:
     verdict = "**held**" if not row.broken else "**missed**: " + "; ".join(row.broken)
     return f"{verdict}. " + ", ".join(
         f"{what} {value:,.4g}" if value % 1 else f"{what} {value:,.0f}" for what, value in row.counted.items()

@@ -25,7 +25,7 @@ def run(rounds: int, random: Random) -> Found:
     """Cut so many times, some of them a second time while the journal recovers; then the controls."""
     found = Found()
     _cut(rounds, random, "FULL", found)
-    for level, controls in (("NORMAL", 4), ("OFF", 20)):  # a file that is spoilt may take 20 s to recover
+    for level, controls in (("NORMAL", 4), ("OFF", 20)):  # a damaged file may take 20 s to recover
         control, bad = Found(), 0.0
         for _ in range(TRIES):  # of few cuts none may lose something
             _cut(max(4, rounds // controls), random, level, control)

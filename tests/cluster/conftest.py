@@ -15,7 +15,7 @@ from nats_servers import Servers
 
 from tidegauge.errors import JournalUnusable
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.jetstream.journal import JetStreamJournal
 from tidegauge.store.journal.sqlite.retention import Retention
 

@@ -16,7 +16,7 @@ from nats_servers import Servers
 from tidegauge.errors import JournalUnusable, SettingsRefused
 from tidegauge.settings import load_settings
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.jetstream.journal import JetStreamJournal
 from tidegauge.store.journal.sqlite.retention import Retention
 
@@ -107,5 +107,23 @@ def test_devices_that_speak_mqtt_push(
         for quality in ("0", "1"):
             command = ["mosquitto_pub", "-h", node.address, "-t", "tidegauge/push/room/temperature", "-q", quality]
             subprocess.run([*command, "-m", f"21.{quality}"], check=True, timeout=10)
-        eventually(lambda: hub.newest and len(hub.read("room.temperature", 0)) == 2)
+        eventually(lambda: hub.windows.newest and len(hub.read("room.temperature", 0)) == 2)
         assert [value for _, _, value in hub.read("room.temperature", 0)] == [21.0, 21.1]
+
+
+def test_a_host_that_was_never_here_opens_once_its_servers_answer(
+    tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    with nats_servers.running(1) as servers:
+        [node] = servers.nodes
+        node.kill()
+        journal = JetStreamJournal(Access(servers.urls), "tidegauge", tmp_path / "copy.sqlite", Retention())
+        hub = Hub(journal, window=10, max_series=10)
+        with pytest.raises(JournalUnusable):
+            hub.open()
+        node.start()
+        open_hub(hub)
+        eventually(lambda: not hub.journal.problem and not hub.journal.behind)
+        hub.append([("a", 1, 1.0)])
+        eventually(lambda: "a" in hub.windows and hub.read("a", 0))
+        hub.journal.close()

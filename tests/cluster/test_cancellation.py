@@ -10,25 +10,25 @@ import nats_servers
 import pytest
 from cluster.test_access import joined
 
-from tidegauge.store.journal.jetstream import streams
-from tidegauge.store.journal.jetstream.connection import Connection
+from tidegauge.store.journal.jetstream import consumer, replication
+from tidegauge.store.journal.jetstream.connection import Server
 from tidegauge.store.journal.jetstream.message import Message
 
 
 def test_a_swallowed_cancellation_ends_neither_the_host_nor_its_return(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
-    follow, swallowed = streams.follow, []
+    swallowed = []
 
-    async def follow_on(connection: Connection, name: str, start: int) -> AsyncIterator[tuple[list[Message], int]]:
+    async def follow_on(server: Server, name: str, start: int) -> AsyncIterator[tuple[list[Message], int]]:
         try:
-            async for found in follow(connection, name, start):
+            async for found in consumer.follow(server, name, start):
                 yield found
         except asyncio.CancelledError:
             swallowed.append(start)
             raise TimeoutError from None
 
-    monkeypatch.setattr(streams, "follow", follow_on)
+    monkeypatch.setattr(replication, "follow", follow_on)
     with nats_servers.running(1) as servers:
         with joined(servers, tmp_path) as hub:
             eventually(lambda: not hub.journal.problem and not hub.journal.behind)
@@ -37,7 +37,7 @@ def test_a_swallowed_cancellation_ends_neither_the_host_nor_its_return(
             servers.nodes[0].start()
             eventually(lambda: not hub.journal.problem, 30)
             hub.append([("a", 1, 1.0)])
-            eventually(lambda: hub.names() == ["a"])
+            eventually(lambda: hub.windows.names() == ["a"])
             sleep(0.5)  # until it waits for more
             started = len(swallowed)
         assert len(swallowed) > started

@@ -14,16 +14,15 @@ from nats_servers import Servers
 from tidegauge.errors import JournalUnusable, JournalUnwritable
 from tidegauge.store.hub import Hub
 from tidegauge.store.journal import Reading
-from tidegauge.store.journal.jetstream import message, streams
-from tidegauge.store.journal.jetstream import transfer as move
-from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream import message, streams, transfer
+from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.sqlite.retention import Retention
 
 Eventually = Callable[..., None]
 
 
 def everything(hub: Hub) -> dict[str, list[tuple[int, int, float | None]]]:
-    return {name: hub.read(name, 0) for name in hub.names()}
+    return {name: hub.read(name, 0) for name in hub.windows.names()}
 
 
 def test_every_host_has_the_same_numbers(join: Join, eventually: Eventually) -> None:
@@ -39,11 +38,11 @@ def test_every_host_has_the_same_numbers(join: Join, eventually: Eventually) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    eventually(lambda: hosts[0].newest == hosts[1].newest)
+    eventually(lambda: hosts[0].windows.newest == hosts[1].windows.newest)
     assert everything(hosts[0]) == everything(hosts[1])
     assert sorted(everything(hosts[0])) == ["both", "of0", "of1"]
     assert [row[1] for row in hosts[1].read("of0", 0)] == list(range(50))
-    assert hosts[0].epoch == hosts[1].epoch
+    assert hosts[0].journal.epoch == hosts[1].journal.epoch
 
 
 def test_a_pusher_may_read_at_once_by_the_number_it_was_told(join: Join, eventually: Eventually) -> None:
@@ -55,7 +54,7 @@ def test_a_pusher_may_read_at_once_by_the_number_it_was_told(join: Join, eventua
 
 
 def test_a_repeat_is_kept_once_whichever_host_it_reaches(join: Join, eventually: Eventually) -> None:
-    """At the same moment: neither has the other's samples yet, and the engine knows the repeat by its id."""
+    """At the same moment: neither has the other's samples yet, and NATS knows the repeat by its id."""
     hosts = [join(), join()]
     eventually(lambda: not any(host.journal.problem for host in hosts))
     batch: list[Reading] = [("a", time, 1.0) for time in range(5000)]
@@ -65,7 +64,7 @@ def test_a_repeat_is_kept_once_whichever_host_it_reaches(join: Join, eventually:
             thread.start()
         for thread in threads:
             thread.join()
-    eventually(lambda: hosts[0].newest == hosts[1].newest > 0)
+    eventually(lambda: hosts[0].windows.newest == hosts[1].windows.newest > 0)
     for host in hosts:
         assert host.journal.state()["samples"] == 5000
     assert everything(hosts[0]) == everything(hosts[1])
@@ -79,7 +78,7 @@ def test_a_push_of_many_long_names_and_their_units_is_several_messages(join: Joi
     names = [*long, *(f"short{number}" for number in range(6000))]
     host.append([(name, 1, 1.0) for name in names])
     host.note_units(dict.fromkeys(names, "W"))
-    eventually(lambda: other.names() == sorted(names) and other.units == dict.fromkeys(names, "W"))
+    eventually(lambda: other.windows.names() == sorted(names) and other.windows.units == dict.fromkeys(names, "W"))
 
 
 def test_a_host_that_returns_takes_what_it_has_missed(join: Join, eventually: Eventually) -> None:
@@ -102,14 +101,14 @@ def test_what_is_deleted_on_one_host_is_gone_on_all(join: Join, eventually: Even
     eventually(lambda: not one.journal.problem and not other.journal.problem)
     one.append([("a", 1, 1.0), ("b", 1, 1.0)])
     one.note_units({"a": "C", "b": "%"})
-    eventually(lambda: other.units == {"a": "C", "b": "%"})
+    eventually(lambda: other.windows.units == {"a": "C", "b": "%"})
     other.delete(["a"])
-    eventually(lambda: one.names() == ["b"])
+    eventually(lambda: one.windows.names() == ["b"])
     one.append([("a", 2, 2.0)])
-    eventually(lambda: "a" in other and [row[1] for row in other.read("a", 0)] == [2])
+    eventually(lambda: "a" in other.windows and [row[1] for row in other.read("a", 0)] == [2])
     new = join("new")
     eventually(lambda: everything(new) == everything(one))
-    assert new.units == {"b": "%"}
+    assert new.windows.units == {"b": "%"}
 
 
 def test_other_programs_write_to_the_stream(join: Join, servers: Servers, stream: str, eventually: Eventually) -> None:
@@ -144,7 +143,7 @@ def test_other_programs_write_to_the_stream(join: Join, servers: Servers, stream
     assert [value for _, _, value in rows] == [21.5, None, 3.0]
     assert rows[2][1] == 7
     assert [seq // 4096 for seq, _, _ in rows] == [1, 2, 3]
-    assert host.names() == ["other", "room.temperature"]
+    assert host.windows.names() == ["other", "room.temperature"]
     assert host.journal.state()["left_out"] == 7
     host.append([("other", 1, 1.0)])
 
@@ -155,12 +154,12 @@ def test_a_copy_that_is_damaged_is_taken_from_the_stream_anew(
     host = join("one")
     eventually(lambda: not host.journal.problem)
     host.append([("a", time, 1.0) for time in range(100)])
-    eventually(lambda: host.newest)
+    eventually(lambda: host.windows.newest)
     host.journal.close()
     with closing(sqlite3.connect(tmp_path / "one/copy.sqlite")) as db, db:
         db.execute("UPDATE sample SET value = 7 WHERE time = 50")
     again = join("one")
-    eventually(lambda: not again.journal.behind and again.newest)
+    eventually(lambda: not again.journal.behind and again.windows.newest)
     assert [row[2] for row in again.read("a", 0)] == [1.0] * 100
     assert len(list((tmp_path / "one").glob("copy.sqlite.replaced-*"))) >= 1
 
@@ -171,7 +170,7 @@ def test_a_stream_that_is_gone_is_not_made_anew(
     host, other = join("one"), join("other")
     eventually(lambda: not host.journal.problem)
     host.append([("a", 1, 1.0)])
-    eventually(lambda: other.newest)
+    eventually(lambda: other.windows.newest)
     other.journal.close()
 
     async def delete() -> None:
@@ -189,12 +188,12 @@ def test_a_stream_that_is_gone_is_not_made_anew(
     again = join("other")  # it has its copy, and shows it
     assert again.read("a", 0) == [(4096, 1, 1.0)]
 
-    epoch = run(move.renew(Access(servers.urls), stream, Retention()))
+    epoch = run(transfer.renew(Access(servers.urls), stream, Retention()))
     eventually(lambda: f"has the epoch {epoch}" in host.journal.problem)
     again.journal.close()
     renewed = join("other")
-    assert renewed.epoch == epoch != again.epoch
-    assert renewed.names() == []
+    assert renewed.journal.epoch == epoch != again.journal.epoch
+    assert renewed.windows.names() == []
     eventually(lambda: not renewed.journal.problem)
     renewed.append([("a", 1, 1.0)])
 
@@ -214,7 +213,7 @@ def test_a_stream_that_has_other_messages_than_were_taken_is_refused(
         client = await nats.connect(servers.urls[0])
         context = client.jetstream(timeout=30)
         await context.delete_stream(stream)
-        await streams.make(context, stream, 3, Retention(), epoch=host.epoch)
+        await streams.make(context, stream, 3, Retention(), epoch=host.journal.epoch)
         for time in (0, 1, 5, 6):
             body = message.body([("a", time, 1.0)])
             await context.publish(f"{stream}.batch", body)

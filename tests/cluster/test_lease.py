@@ -27,19 +27,19 @@ class Host:
         self.hub = hub
         assert isinstance(hub.journal, JetStreamJournal)
         self.journal = hub.journal
-        hub.journal.stand(able=True)
+        hub.journal.campaign()
 
     @property
-    def leads(self) -> bool:
-        return self.journal.leads
+    def is_leader(self) -> bool:
+        return self.journal.is_leader
 
 
 def test_one_host_of_several_samples(join: Join, eventually: Callable[..., None]) -> None:
     hosts = [Host(join()) for _ in range(3)]
-    eventually(lambda: sum(host.leads for host in hosts) == 1)
-    first = next(host for host in hosts if host.leads)
-    sleep(lease.TTL_S + 1)  # longer than the engine would keep it without its being renewed
-    assert [host for host in hosts if host.leads] == [first]
+    eventually(lambda: sum(host.is_leader for host in hosts) == 1)
+    first = next(host for host in hosts if host.is_leader)
+    sleep(lease.TTL_S + 1)  # longer than NATS would keep it without its being renewed
+    assert [host for host in hosts if host.is_leader] == [first]
 
 
 def test_another_host_samples_at_once_when_one_ends(
@@ -47,28 +47,28 @@ def test_another_host_samples_at_once_when_one_ends(
 ) -> None:
     monkeypatch.setattr(lease, "TTL_S", 100.0)  # that which ends it is not its age
     hosts = [Host(join()) for _ in range(2)]
-    eventually(lambda: sum(host.leads for host in hosts) == 1)
-    first, other = sorted(hosts, key=lambda host: not host.leads)
+    eventually(lambda: sum(host.is_leader for host in hosts) == 1)
+    first, other = sorted(hosts, key=lambda host: not host.is_leader)
     first.journal.close()
-    assert not first.leads
-    eventually(lambda: other.leads, TAKEN_OVER_S)
+    assert not first.is_leader
+    eventually(lambda: other.is_leader, TAKEN_OVER_S)
 
 
 def test_a_host_that_is_cut_off_ends_before_another_begins(
     join: Join, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosts = [Host(join()) for _ in range(2)]
-    eventually(lambda: sum(host.leads for host in hosts) == 1)
-    first, other = sorted(hosts, key=lambda host: not host.leads)
+    eventually(lambda: sum(host.is_leader for host in hosts) == 1)
+    first, other = sorted(hosts, key=lambda host: not host.is_leader)
 
     async def refuse(server: str) -> None:
         raise ConnectionRefusedError(server)
 
-    engine = first.journal._engine
-    monkeypatch.setattr(engine, "_connect_and_go", refuse)
-    engine.soon(engine._disconnect)
-    eventually(lambda: other.leads, TAKEN_OVER_S)
-    assert not first.leads
+    connection = first.journal._connection
+    monkeypatch.setattr(connection, "_connect_and_go", refuse)
+    connection.soon(connection._disconnect)
+    eventually(lambda: other.is_leader, TAKEN_OVER_S)
+    assert not first.is_leader
     eventually(lambda: "NATS is away" in first.journal.problem)
     with pytest.raises(JournalUnwritable, match="NATS is away"):
         first.hub.append([("a", 1, 1.0)])

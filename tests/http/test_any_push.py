@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from push_bodies import FORMATS, spoilt
+from push_bodies import FORMATS, corrupted
 
 from tidegauge.server.owner import Owner
 from tidegauge.settings import Settings
@@ -38,7 +38,7 @@ contents = st.sampled_from(
     [*{one.content_type for one in FORMATS.values()}, "", "text/csv", "application/json; x=\u00e9"]
 )
 any_bytes = st.one_of(
-    st.just(b""), *(spoilt(form) | one.bodies.map(lambda said: said[0]) for form, one in FORMATS.items())
+    st.just(b""), *(corrupted(form) | one.bodies.map(lambda said: said[0]) for form, one in FORMATS.items())
 )
 
 
@@ -49,7 +49,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def pushed(owner: Owner) -> dict[str, int]:
     own = ("process.", "apache.", "daemon.", "journal.")
-    return {one.name: one.seq for one in owner.hub.list() if not one.name.startswith(own)}
+    return {one.name: one.seq for one in owner.hub.windows.newest_samples() if not one.name.startswith(own)}
 
 
 @hypothesis(max_examples=2 * hypothesis().max_examples, suppress_health_check=list(HealthCheck))

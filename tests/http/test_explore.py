@@ -65,7 +65,7 @@ def test_history_is_thinned_and_keeps_its_peak(client: FlaskClient, owner: Owner
     [one] = history["series"]
     assert len(one["t"]) <= 400
     assert 99.0 in one["v"]
-    assert appended <= history["to"] <= owner.hub.newest  # samplers go on meanwhile
+    assert appended <= history["to"] <= owner.hub.windows.newest  # samplers go on meanwhile
 
 
 def test_history_of_a_dashboard_has_its_rates(filled: FlaskClient) -> None:

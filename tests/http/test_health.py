@@ -24,9 +24,9 @@ def test_a_well_process_is_live_and_ready(client: FlaskClient) -> None:
 def test_health_has_the_epoch_and_counts(client: FlaskClient, owner: Owner) -> None:
     answer = client.get("/health").json
     assert answer is not None
-    assert (answer["status"], answer["epoch"]) == ("pass", owner.hub.epoch)
+    assert (answer["status"], answer["epoch"]) == ("pass", owner.hub.journal.epoch)
     assert answer["dashboards"] == 2
-    assert answer["series"] == len(owner.hub)
+    assert answer["series"] == len(owner.hub.windows)
 
 
 def test_versions_are_told_to_loopback_only(client: FlaskClient) -> None:
@@ -43,7 +43,7 @@ def test_a_lock_that_cannot_be_obtained_makes_it_unready_and_not_dead(
     client: FlaskClient, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "LOCK_S", 0.05)
-    with owner.hub.lock_within(1):
+    with owner.hub.windows.lock_within(1):
         answer = client.get("/health/ready")
         assert client.get("/health/live").status_code == 200
     assert answer.status_code == 503

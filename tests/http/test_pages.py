@@ -102,7 +102,7 @@ def test_the_tutorials_numbers_go_on_after_a_restart_and_stay_finite_for_ever(
     file.write_text(str(kept))
     client: FlaskClient = request.getfixturevalue("client")
     assert client.post("/data/").json == answered
-    assert file.read_text() == str(kept + 1)
+    assert int(file.read_text()) == kept + 1
 
 
 def test_the_tutorials_dashboard_has_one_address(client: FlaskClient) -> None:

@@ -427,8 +427,8 @@ def test_a_cursor_of_another_epoch_is_gone(client: FlaskClient) -> None:
 
 def test_a_reader_whom_another_host_has_told_more_waits_for_this_one(client: FlaskClient, owner: Owner) -> None:
     owner.hub.append([("a", 1, 1.0)])
-    ahead = owner.hub.newest + 4096
-    answer = client.get(f"/api/series?name=a&since={ahead}&epoch={owner.hub.epoch}")
+    ahead = owner.hub.windows.newest + 4096
+    answer = client.get(f"/api/series?name=a&since={ahead}&epoch={owner.hub.journal.epoch}")
     assert answer.status_code == 200
     assert answer.get_json()["seq"] == []
     assert f"since={ahead}" in answer.headers["Link"]

@@ -48,7 +48,7 @@ def test_the_image_has_the_size_and_the_value_that_are_asked_for(client: FlaskCl
 def test_a_series_without_a_value_is_an_image_without_a_line(
     client: FlaskClient, owner: Owner, values: tuple[None]
 ) -> None:
-    owner.hub.declare(["room"])
+    owner.hub.windows.declare(["room"])
     push(owner, "room", *values)
     answer = client.get("/spark/room.svg?value=1")
     assert answer.status_code == 200

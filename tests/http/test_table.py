@@ -106,5 +106,5 @@ def test_a_dashboard_without_series_says_so(owner: Owner) -> None:
 
 @pytest.mark.parametrize("time", [-(2**52), 2**52])
 def test_a_time_that_no_calendar_has_is_shown_as_it_is(owner: Owner, time: int) -> None:
-    owner.hub.append([("door <b>", time, 1)])
+    owner.hub.append([("door <b>", time, 1.0)])
     assert f"{time} ms" in table(owner)

@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tidegauge.errors import CursorGone
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal import Reading, Row
-from tidegauge.store.journal.sqlite.journal import Retention, SqliteJournal
+from tidegauge.store.journal import Reading, Sample
+from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite.retention import Retention
 
 SERIES = ("a", "b")
 names = st.sampled_from(SERIES)
@@ -27,7 +28,7 @@ class CursorReads(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.log: dict[str, list[Row]] = {name: [] for name in SERIES}
+        self.log: dict[str, list[Sample]] = {name: [] for name in SERIES}
         self.cursors = dict.fromkeys(SERIES, 0)
         self.values = count()
 
@@ -40,7 +41,7 @@ class CursorReads(RuleBasedStateMachine):
             self.journal = SqliteJournal(Path(self.folder.name, "journal"), Retention(samples=samples))
         self.hub = Hub(self.journal, window=window, max_series=10)
         self.hub.open()
-        self.hub.declare(SERIES)
+        self.hub.windows.declare(SERIES)
 
     @rule()
     def restart(self) -> None:
@@ -62,7 +63,7 @@ class CursorReads(RuleBasedStateMachine):
     def follow(self, name: str, limit: int) -> None:
         self.next_page(name, limit)
 
-    def next_page(self, name: str, limit: int) -> list[Row]:
+    def next_page(self, name: str, limit: int) -> list[Sample]:
         cursor = self.cursors[name]
         try:
             page = self.hub.read(name, cursor, limit=limit)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memory_hub import memory_hub
 
 from tidegauge.dashboards.definition import Dashboard
 from tidegauge.dashboards.view import View
@@ -20,7 +21,7 @@ Make = Callable[..., FrontPage]
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(MemoryJournal(), window=1000, max_series=1000)
+    return memory_hub(window=1000, max_series=1000)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_series_that_no_dashboard_draws_are_listed_with_their_newest_value(
     hub: Hub, make: Make, tmp_path: Path
 ) -> None:
     hub.append([("a", 1000, 1.0), ("y", 1000, 1.0), ("y", 2000, 2.5), ("x", 3000, None)])
-    hub.declare(["z"])
+    hub.windows.declare(["z"])
     assert published(make(ORDERS), tmp_path)["undrawn"] == {
         "series": [
             {"name": "x", "value": "no value", "newest": 3000},
@@ -129,7 +130,7 @@ def test_series_that_no_dashboard_draws_are_listed_with_their_newest_value(
 
 
 def test_not_more_than_a_hundred_are_listed_and_the_others_counted_and_found(hub: Hub, make: Make) -> None:
-    hub.declare(f"room.{i:03}" for i in range(250))
+    hub.windows.declare(f"room.{i:03}" for i in range(250))
     front_page = make()
     assert (len(front_page.undrawn().series), front_page.undrawn().more) == (100, 150)
     found = front_page.undrawn("ROOM 24")

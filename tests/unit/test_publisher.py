@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memory_hub import memory_hub
 
 from tidegauge.publish import feed
 from tidegauge.publish import publisher as publisher_module
@@ -12,12 +13,11 @@ from tidegauge.publish.feed import Encoder
 from tidegauge.publish.folder import BLOCK_BYTES, ServedFolder
 from tidegauge.publish.publisher import Publisher
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.memory import MemoryJournal
 
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(MemoryJournal(), window=100, max_series=10)
+    return memory_hub(window=100, max_series=10)
 
 
 def make_publisher(hub: Hub, folder: Path, **feeds: list[str]) -> Publisher:
@@ -36,7 +36,7 @@ def test_both_files_are_there_from_the_start_and_name_every_series(hub: Hub, tmp
     publisher.stop()
     tail, window = read(tmp_path), read(tmp_path, "window.json")
     assert (tail["from"], tail["to"], window["to"]) == (0, 0, 0)
-    assert tail["epoch"] == window["epoch"] == hub.epoch
+    assert tail["epoch"] == window["epoch"] == hub.journal.epoch
     assert tail["series"] == [{"name": name, "seq": [], "t": [], "v": []} for name in "ab"]
     assert window["series"] == [{"name": name, "from": 0, "t": [], "v": []} for name in "ab"]
 
@@ -69,7 +69,7 @@ def test_plain_files_are_padded_and_never_shrink_not_even_across_a_restart(hub: 
     publisher.stop()
     size = (tmp_path / "feeds/x/window.json").stat().st_size
     assert size % BLOCK_BYTES == 0
-    again = make_publisher(Hub(MemoryJournal(), window=100, max_series=10), tmp_path)
+    again = make_publisher(memory_hub(window=100, max_series=10), tmp_path)
     again.start()
     again.stop()
     assert (tmp_path / "feeds/x/window.json").stat().st_size == size
@@ -143,7 +143,7 @@ def test_of_a_pattern_that_matches_too_many_the_first_are_published_and_the_rest
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "MATCHING", 3)
-    hub = Hub(MemoryJournal(), window=10, max_series=10)
+    hub = memory_hub(window=10, max_series=10)
     hub.append([(f"s{n}", 1, 1.0) for n in range(5)])
     publisher = make_publisher(hub, tmp_path, x=["s*"])
     publisher.start()

@@ -6,17 +6,17 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from memory_hub import memory_hub
 
 from tidegauge.ingest.samplers import Sampler, Samplers
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.memory import MemoryJournal
 
 Eventually = Callable[..., None]
 
 
 @contextmanager
 def running(*samplers: Sampler) -> Iterator[tuple[Hub, Samplers]]:
-    hub = Hub(MemoryJournal(), window=1000, max_series=10)
+    hub = memory_hub(window=1000, max_series=10)
     group = Samplers(hub, samplers)
     group.start()
     yield hub, group
@@ -148,7 +148,7 @@ def test_no_thread_is_left_when_samplers_are_stopped(eventually: Eventually) -> 
 
 
 def test_series_past_the_cap_are_a_trouble_of_their_sampler(eventually: Eventually) -> None:
-    hub = Hub(MemoryJournal(), window=10, max_series=1)
+    hub = memory_hub(window=10, max_series=1)
     group = Samplers(hub, [Sampler(("a", "b"), lambda: {"a": 1, "b": 2}, 0.1)])
     group.start()
     eventually(lambda: group.states[0].trouble)

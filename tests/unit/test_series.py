@@ -1,11 +1,12 @@
 import math
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegauge.errors import CursorAhead
-from tidegauge.store.series import Columns, Window, check_cursor
+from tidegauge.errors import BadSample, CursorAhead
+from tidegauge.store.series import Columns, Window, check_cursor, check_reading
 
 
 @given(size=st.integers(1, 40), count=st.integers(0, 200), cursor=st.integers(0, 250))
@@ -55,3 +56,22 @@ def test_a_cursor_above_the_newest_number_comes_from_another_epoch() -> None:
     with pytest.raises(CursorAhead) as raised:
         check_cursor(8, 7)
     assert (raised.value.cursor, raised.value.newest) == (8, 7)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "12", b"1", [], object(), 1j])
+def test_what_is_no_sample_is_refused_by_name(value: object) -> None:
+    with pytest.raises(BadSample, match=r"room was given .* Give a finite number, or None for a gap"):
+        check_reading("room", 1, value)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(True, 1.0), (3, 3.0), (Decimal("2.5"), 2.5), (None, None)])
+def test_numbers_of_other_types_are_samples(value: object, kept: float | None) -> None:
+    reading = check_reading("a", 1, value)
+    assert reading == ("a", 1, kept)
+    assert type(reading[2]) is type(kept)
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\n", "\ud800", "x" * 501])
+def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
+    with pytest.raises(BadSample, match="cannot name a series"):
+        check_reading(name, 1, 1.0)

@@ -10,6 +10,7 @@ import msgspec
 from tidegauge.errors import BadPush
 from tidegauge.ingest.json_samples import load
 from tidegauge.ingest.push import Push, check_time, decode, series_name
+from tidegauge.store.series import check_reading
 
 CURE = "Use collectd's write_http plugin with Format JSON."
 Name = Annotated[str, msgspec.Meta(min_length=1)]
@@ -29,7 +30,12 @@ class ValueList(msgspec.Struct):
 
 
 def parse(body: bytes, now_ms: int) -> Push:
-    """Return the readings of *body*, null a gap; nothing is returned of a body with a single fault."""
+    """Return the readings of *body*, null a gap; nothing is returned of a body with a single fault.
+
+    Raises:
+        BadPush: with the place of the first fault.
+        BadSample: a name or value cannot be one.
+    """
     try:
         lists = load(decode(body))
     except ValueError as error:
@@ -53,4 +59,4 @@ def _add(push: Push, place: str, one: ValueList, now_ms: int) -> None:
     tags = {key: value for key, value in tags.items() if value}
     for value, name in zip(one.values, one.dsnames, strict=True):
         base = f"{one.plugin}.{one.type}" + ("" if name == "value" else f".{name}")
-        push.readings.append((series_name(base, tags), time, value))
+        push.readings.append(check_reading(series_name(base, tags), time, value))

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 from tidegauge.store.journal import Reading
+from tidegauge.store.series import check_value
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class DeltaSums:
         """Call *append* with the readings of *points*, deltas added to the last value; return its result.
 
         A delta that is not younger than the last one of its series is a repeat, and left out.
+
+        Raises:
+            BadSample: a sum is too large for a sample; then *append* is not called.
         """
         if not any(point.is_delta for point in points):
             return append([(point.series, point.time, point.value) for point in points])
@@ -47,8 +51,9 @@ class DeltaSums:
                     time, total = last.get(point.series) or last_value(point.series) or (-1, 0.0)
                     if point.time <= time:
                         continue
-                    value += total
-                    last[point.series] = (point.time, value)
+                    total += value
+                    value = check_value(point.series, total)
+                    last[point.series] = (point.time, total)
                 readings.append((point.series, point.time, value))
             result = append(readings)
             self._last = last  # only now: what was not kept comes again

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from tidegauge.errors import BadPush, BadSample
 from tidegauge.ingest.push import Push, check_time, decode
 from tidegauge.store.journal import Reading
-from tidegauge.store.series import check_name, check_value
+from tidegauge.store.series import check_reading
 from tidegauge.store.times import parse_ms
 
 KEYS = {"name", "value", "time"}
@@ -86,8 +86,7 @@ def _reading(place: str, one: Any, now_ms: int) -> Reading:
     if value is not None and not isinstance(value, int | float):
         raise BadPush(f"{place}: {name[:80]!r} has the value {value!r:.80}.", "Send a number, or null for a gap.")
     try:
-        check_name(name)
-        check_value(name, value)
+        name, _, value = check_reading(name, None, value)
     except BadSample as error:
         raise BadPush(f"{place}: {error.what}", error.cure) from None
     return name, None if time is None else check_time(place, _time_ms(place, time), now_ms), value

@@ -133,7 +133,7 @@ class Samplers:
         self._samplers = tuple(samplers)
         self._ending = Event()
         self._running = _Running(hub, ())
-        self._thread = Thread(target=self._follow_lead, name="samplers", daemon=True)
+        self._thread = Thread(target=self._follow_leadership, name="samplers", daemon=True)
 
     @property
     def states(self) -> Sequence[SamplerState]:
@@ -142,7 +142,7 @@ class Samplers:
 
     def start(self) -> None:
         """Begin to sample as soon as this process leads."""
-        self._hub.journal.stand(able=True)
+        self._hub.journal.campaign()
         self._thread.start()
 
     def stop(self, timeout_s: float = STOP_S) -> None:
@@ -177,14 +177,14 @@ class Samplers:
             if (among is None or state.sampler in among) and (why := state.trouble_for(is_shown=is_shown))
         }
 
-    def _follow_lead(self) -> None:
+    def _follow_leadership(self) -> None:
         while True:
-            if (leads := self._hub.journal.leads) != self._running.is_begun:
+            if (is_leader := self._hub.journal.is_leader) != self._running.is_begun:
                 try:
-                    self._begin() if leads else self._end()
+                    self._begin() if is_leader else self._end()
                 except RuntimeError:  # no thread is left: another host may have some
                     log.exception("The samplers could not be started")
-                    self._hub.journal.stand(able=False)
+                    self._hub.journal.resign()
             if self._ending.wait(LOOK_S):
                 break
         self._running.stop()

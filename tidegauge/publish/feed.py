@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from tidegauge.store.hub import Hub, SeriesSnapshot, Snapshot
+from tidegauge.store.hub import Hub
+from tidegauge.store.snapshot import SeriesSnapshot, Snapshot
 from tidegauge.store.thinning import Floats
 from tidegauge.store.times import now_ms
 
@@ -27,7 +28,7 @@ def resolve(hub: Hub, series: Iterable[str]) -> tuple[list[str], int]:
     names: dict[str, None] = {}
     omitted = 0
     for one in series:
-        found = hub.matching(one)
+        found = hub.windows.matching(one)
         omitted += len(found[MATCHING:])
         names |= dict.fromkeys(found[:MATCHING])
     return list(names), omitted
@@ -84,7 +85,7 @@ class Encoder:
             omitted: how many series match and are left out.
         """
         head: dict[str, object] = {
-            "epoch": self._hub.epoch,
+            "epoch": self._hub.journal.epoch,
             "build": self._build,
             **bounds,
             "time": now_ms(),

@@ -14,7 +14,8 @@ from tidegauge.ingest.samplers import Samplers
 from tidegauge.publish.feed import resolve
 from tidegauge.publish.folder import ServedFolder
 from tidegauge.publish.sparkline import Sparkline, in_words, number_text, sparkline
-from tidegauge.store.hub import Hub, Newest
+from tidegauge.store.hub import Hub
+from tidegauge.store.snapshot import NewestSample
 from tidegauge.store.thinning import as_rate
 from tidegauge.store.times import now_ms
 
@@ -131,28 +132,31 @@ class FrontPage:
 
     def undrawn(self, query: str = "") -> Undrawn:
         """Return the series that nobody has drawn yet and that match *query*."""
-        drawn = {name for one in self._dashboards for series in one.series for name in self._hub.matching(series)}
-        names = [name for name in self._hub.names() if name not in drawn and matches(query, name)]
-        rows = [UndrawnSeries(one.name, self._value_of(one), one.time) for one in self._hub.list(names[:UNDRAWN])]
+        windows = self._hub.windows
+        drawn = {name for one in self._dashboards for series in one.series for name in windows.matching(series)}
+        names = [name for name in windows.names() if name not in drawn and matches(query, name)]
+        rows = [
+            UndrawnSeries(one.name, self._value_of(one), one.time) for one in windows.newest_samples(names[:UNDRAWN])
+        ]
         return Undrawn(tuple(rows), len(names) - len(rows))
 
-    def _value_of(self, one: Newest) -> str:
+    def _value_of(self, one: NewestSample) -> str:
         return "no sample yet" if one.time is None else number_text(one.value, self._unit(one.name))
 
     def _unit(self, series: str) -> str:
-        return self._hub.units.get(series, "")
+        return self._hub.windows.units.get(series, "")
 
     def _card(self, dashboard: Dashboard) -> Card:
         names, _ = resolve(self._hub, dashboard.series)
         first = dashboard.views[0]
-        lead = next(iter(self._hub.matching(first.series)), first.series)
+        lead = next(iter(self._hub.windows.matching(first.series)), first.series)
         unit = first.unit or ("" if first.rate_s else self._unit(lead))
         line = self._line(lead, first.rate_s)
         troubles = self._samplers.troubles(dashboard.samplers, is_shown=self._shows_errors).items()
         return Card(
             name=dashboard.name,
             series=len(names),
-            newest=self._hub.newest_time(names),
+            newest=self._hub.windows.newest_time(names),
             lead=lead,
             value=number_text(line.newest, unit),
             band=first.band(line.newest),
@@ -165,8 +169,8 @@ class FrontPage:
 
     def _line(self, series: str, rate_s: float | None) -> Sparkline:
         newest, line = self._lines.get((series, rate_s), (0, Sparkline()))
-        if self._hub.snapshot([series], since=newest).to != newest:  # it has grown, or was deleted
-            snapshot = self._hub.snapshot([series])
+        if self._hub.windows.snapshot([series], since=newest).to != newest:  # it has grown, or was deleted
+            snapshot = self._hub.windows.snapshot([series])
             columns = snapshot.series[0].columns
             line = sparkline(columns if rate_s is None else as_rate(columns, rate_s), *BOX)
             self._lines[series, rate_s] = snapshot.to, line

@@ -15,7 +15,8 @@ from time import monotonic, thread_time
 from tidegauge.publish.feed import TAIL, WINDOW, Encoder, resolve, tail_series, window_series
 from tidegauge.publish.folder import ServedFolder
 from tidegauge.publish.front import FrontPage
-from tidegauge.store.hub import Hub, Snapshot
+from tidegauge.store.hub import Hub
+from tidegauge.store.snapshot import Snapshot
 
 WINDOW_EVERY_S = 10.0  # shortest time between two window.json of a feed that changes
 HEARTBEAT_S = 5.0  # longest time between two tails: `time` proves that the publisher lives
@@ -127,7 +128,7 @@ class Publisher:
 
     def publish(self, feed: Feed) -> None:
         """Bring one feed's files up to date: the tail, and before it window.json where that is due."""
-        newest, is_old = self._hub.newest, monotonic() - feed.tail_at >= HEARTBEAT_S
+        newest, is_old = self._hub.windows.newest, monotonic() - feed.tail_at >= HEARTBEAT_S
         if newest == feed.seen and not is_old:
             return
         snapshot = self._snapshot(feed)
@@ -147,11 +148,11 @@ class Publisher:
         self._write_tail(feed, snapshot)
 
     def _snapshot(self, feed: Feed) -> Snapshot:
-        return self._hub.snapshot(resolve(self._hub, feed.series)[0], since=feed.tail_from)
+        return self._hub.windows.snapshot(resolve(self._hub, feed.series)[0], since=feed.tail_from)
 
     def _write_window(self, feed: Feed) -> None:
         names, omitted = resolve(self._hub, feed.series)
-        snapshot = self._hub.snapshot(names)
+        snapshot = self._hub.windows.snapshot(names)
         body = self._encoder.encode({"to": snapshot.to}, window_series(snapshot), omitted)
         self._folder.replace_packed(f"{feed.name}/{WINDOW}", body, level=5)
         self._folder.replace_plain(f"{feed.name}/{WINDOW}", body)

@@ -205,7 +205,7 @@ def _journal(settings: Settings) -> Journal:
     retention = Retention(settings.retention_days, settings.retention_samples)
     if settings.servers:
         try:  # what it needs is an extra
-            from tidegauge.store.journal.jetstream.connection import Access
+            from tidegauge.store.journal.jetstream.access import Access
             from tidegauge.store.journal.jetstream.journal import JetStreamJournal
         except ImportError:
             raise ExtraMissing("NATS servers in TIDEGAUGE_JOURNAL", "nats") from None

@@ -12,7 +12,7 @@ def reasons_against(owner: Owner) -> list[str]:
     if site is None:
         return [owner.building]
     reasons = []
-    with owner.hub.lock_within(LOCK_S) as obtained:
+    with owner.hub.windows.lock_within(LOCK_S) as obtained:
         if not obtained:
             reasons.append(f"the hub's lock was not obtained in {LOCK_S:g} s")
     if problem := owner.hub.journal.problem:

@@ -58,7 +58,7 @@ def build_site(hub: Hub, settings: Settings, folders: Sequence[Path], feeds: Pat
     dashboards = load_dashboards(folders, themes(), window=settings.window)
     build = _hash(assets, dashboards)
     series = {one.name: one.series for one in dashboards.values() if one.series}
-    hub.declare(name for names in series.values() for name in names if "*" not in name)
+    hub.windows.declare(name for names in series.values() for name in names if "*" not in name)
     folder = ServedFolder(feeds)
     samplers = Samplers(hub, [one for each in dashboards.values() for one in each.samplers])
     shows_errors = settings.show_errors == "everyone"

@@ -163,10 +163,11 @@ class Vitals:
     def journal(self) -> dict[str, float | None]:
         """Return samples kept per second, the mean time of a commit (ms), and the journal's bytes."""
         journal = self._hub.journal
-        commits, seconds = journal.commits - self._commits, journal.commit_s - self._commit_s
-        self._commits, self._commit_s = journal.commits, journal.commit_s
+        count, total_s = journal.commits.count, journal.commits.seconds
+        commits, seconds = count - self._commits, total_s - self._commit_s
+        self._commits, self._commit_s = count, total_s
         return {
-            "samples": self._samples(self._hub.kept),
+            "samples": self._samples(self._hub.windows.kept),
             "commit_ms": seconds / commits * 1000 if commits else None,
             "bytes": float(str(journal.state().get("bytes", 0))),
         }

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tidegauge.errors import BadSample, CursorAhead
+from tidegauge.store.journal import Reading
 
 MAX_NAME = 500  # characters
 NUMBER = (float, Real, Decimal)  # float first: it costs a tenth of the question whether a class counts as a Real
@@ -39,6 +40,11 @@ def check_value(name: str, value: object) -> float | None:
             f"{name} was given {value!r:.80}, which is no sample.", "Give a finite number, or None for a gap."
         )
     return number
+
+
+def check_reading(name: str, time: int | None, value: object) -> Reading:
+    """Return a reading that a hub takes, *value* as ``check_value`` has it, else raise BadSample."""
+    return check_name(name), time, check_value(name, value)
 
 
 class Columns(NamedTuple):

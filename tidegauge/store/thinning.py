@@ -11,7 +11,8 @@ Floats = NDArray[np.float64]
 def rate(t: Floats, v: Floats, rate_s: float) -> tuple[Floats, Floats]:
     """Return how much a count has grown in *rate_s* seconds, between each sample and the one before it.
 
-    Where it falls it began anew, from 0. Beside a gap there is one; of samples of one time the last counts.
+    Where it falls, the count has started again from 0. Next to a gap the rate is a gap; of samples of one time the last
+    counts.
 
     Args:
         t, v: columns of equal length, in the order of *t*: ms, and values with NaN for a gap.

@@ -21,8 +21,8 @@ def explore() -> Response:
 
     hub = current_owner().hub
     names, glyph = asked_series(), _glyph()
-    known = hub.names()
-    unknown = [name for name in names if "*" not in name and name not in hub]
+    known = hub.windows.names()
+    unknown = [name for name in names if "*" not in name and name not in known]
     series = urlencode([("series", name) for name in names])
     drawn = "".join(f"&{one}" for one in ("together", "rate") if one in request.args)
     rate_s = "&rate_s=1" if "rate" in request.args else ""

@@ -34,11 +34,11 @@ def feed() -> Response:
         bounds = {"to": to}
     elif "since" in request.args:
         since = cursor(request.args["since"])
-        snapshot = hub.snapshot(names, since=since)
+        snapshot = hub.windows.snapshot(names, since=since)
         bounds = {"from": max(since, snapshot.evicted), "to": snapshot.to}
         series = tail_series(snapshot)
     else:
-        snapshot = hub.snapshot(names)
+        snapshot = hub.windows.snapshot(names)
         bounds, series = {"to": snapshot.to}, window_series(snapshot)
     return send_json(encoder.encode(bounds, series, omitted))
 
@@ -78,7 +78,7 @@ def _history(views: list[View], start: int, end: int) -> tuple[int, list[Series]
         if rate_s:
             t, v = rate(t, v, rate_s)
         t, v = thin(t, v, start, end, columns)
-        series.append(history_series(name, hub.units.get(name), rate_s, t, v))
+        series.append(history_series(name, hub.windows.units.get(name), rate_s, t, v))
     return to, series
 
 

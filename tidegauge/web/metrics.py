@@ -42,14 +42,14 @@ class Collector:
         )
         if (answered := vitals.requests()) is not None:
             yield CounterMetricFamily("tidegauge_python_requests", "That reached Python (mod_wsgi)", answered)
-        yield GaugeMetricFamily("tidegauge_series", "Series with a window", len(owner.hub))
-        yield CounterMetricFamily("tidegauge_samples", "Samples kept by this process", owner.hub.kept)
+        yield GaugeMetricFamily("tidegauge_series", "Series with a window", len(owner.hub.windows))
+        yield CounterMetricFamily("tidegauge_samples", "Samples kept by this process", owner.hub.windows.kept)
         yield CounterMetricFamily("tidegauge_samples_refused", "By the cap on series", owner.hub.refused)
         for name in ("samples", "bytes", "horizon"):
             if name in state:
                 yield GaugeMetricFamily(f"tidegauge_journal_{name}", f"The journal's {name}", float(str(state[name])))
         commits = SummaryMetricFamily("tidegauge_commit_seconds", "Commits of the journal")
-        commits.add_metric([], count_value=journal.commits, sum_value=journal.commit_s)
+        commits.add_metric([], count_value=journal.commits.count, sum_value=journal.commits.seconds)
         yield commits
         yield from owner.pushes.collect()
         failures = CounterMetricFamily("tidegauge_sampler_failures", "Calls that failed", labels=["sampler"])

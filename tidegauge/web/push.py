@@ -89,7 +89,7 @@ def push_otlp() -> Response:
         points, problems = otlp.parse(body, kind, now_ms())
         deltas: DeltaSums = current_app.extensions[DELTAS]
         hub = current_owner().hub
-        receipt = deltas.append(points, hub.last_value, lambda readings: _append(token, body, readings))
+        receipt = deltas.append(points, hub.windows.last_value, lambda readings: _append(token, body, readings))
         hub.note_units({point.series: point.unit for point in points if point.unit})
     except TidegaugeError as error:
         kind = otlp.JSON if kind == otlp.JSON else otlp.PROTOBUF

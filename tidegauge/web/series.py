@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from tidegauge.errors import CursorGone
 from tidegauge.server.current import current_owner
-from tidegauge.store.journal import Row
+from tidegauge.store.journal import Sample
 from tidegauge.web.parameters import cursor, time, whole
 
 blueprint = Blueprint("series", __name__)
@@ -37,28 +37,28 @@ def series() -> Response:
     if name is None:
         hub = current_owner().hub
         newest = [
-            {"name": n.name, "seq": n.seq, "time": n.time, "value": n.value, "unit": hub.units.get(n.name, "")}
-            for n in hub.list()
+            {"name": n.name, "seq": n.seq, "time": n.time, "value": n.value, "unit": hub.windows.units.get(n.name, "")}
+            for n in hub.windows.newest_samples()
         ]
-        return jsonify(epoch=hub.epoch, series=newest)
+        return jsonify(epoch=hub.journal.epoch, series=newest)
     return _samples(name)
 
 
 def _samples(name: str) -> Response:
     hub = current_owner().hub
     since = cursor(request.args.get("since", "0"))
-    if (epoch := request.args.get("epoch", hub.epoch)) != hub.epoch:
-        raise CursorGone(since, 0, hub.epoch)
+    if (epoch := request.args.get("epoch", hub.journal.epoch)) != hub.journal.epoch:
+        raise CursorGone(since, 0, hub.journal.epoch)
     limit = min(PAGE_ROWS, whole("limit", request.args.get("limit", str(PAGE_ROWS))))
     # Ahead in the same epoch: of several hosts another has answered before, and this one is a moment behind.
-    is_behind = "epoch" in request.args and since > hub.newest
+    is_behind = "epoch" in request.args and since > hub.windows.newest
     rows = [] if is_behind else hub.read(name, since, start_ms=time("from"), end_ms=time("to"), limit=limit)
     to = rows[-1][0] if rows else since
     if request.args.get("format") == "csv" or request.accept_mimetypes.best == "text/csv":
         response = Response(_csv(rows), mimetype="text/csv")
     else:
         seq, t, v = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
-        body = {"epoch": hub.epoch, "name": name, "to": to, "seq": seq, "t": t, "v": v}
+        body = {"epoch": hub.journal.epoch, "name": name, "to": to, "seq": seq, "t": t, "v": v}
         response = Response(msgspec.json.encode(body), mimetype="application/json")
     onward = {key: value for key, value in request.args.items() if key not in {"since", "epoch"}}
     # Relative: the same under every prefix, and nothing of the Host header.
@@ -66,6 +66,6 @@ def _samples(name: str) -> Response:
     return response
 
 
-def _csv(rows: list[Row]) -> str:
+def _csv(rows: list[Sample]) -> str:
     lines = [f"{seq},{t},{'' if value is None else repr(value)}\n" for seq, t, value in rows]
     return "seq,time,value\n" + "".join(lines)

@@ -34,15 +34,15 @@ def image(name: str) -> Response:
         BadParameter: a width, a height or a value is none.
     """
     owner = current_owner()
-    if name not in owner.hub:
+    if name not in owner.hub.windows:
         raise UnknownSeries(name)
     width, height = _size("width", 240, WIDTHS), _size("height", 48, HEIGHTS)
     with_value = request.args.get("value", "0")
     if with_value not in {"0", "1"}:
         raise BadParameter("value", with_value, "0 or 1")
-    columns = owner.hub.snapshot([name]).series[0].columns.by_time()
+    columns = owner.hub.windows.snapshot([name]).series[0].columns.by_time()
     newest = next((value for value in reversed(columns.v) if not isnan(value)), None)
-    unit = owner.hub.units.get(name, "")
+    unit = owner.hub.windows.units.get(name, "")
     text = number_text(newest, unit) if with_value == "1" else ""
     text_size = min(height * 0.45, 20, width / 2 / max(1, len(text) * LETTER))
     line_width = width - (round(len(text) * text_size * LETTER + 6) if text else 0)

@@ -6,7 +6,8 @@ from math import isnan
 from tidegauge.dashboards.definition import Dashboard
 from tidegauge.dashboards.view import View
 from tidegauge.publish.feed import resolve
-from tidegauge.store.hub import Hub, SeriesSnapshot
+from tidegauge.store.hub import Hub
+from tidegauge.store.snapshot import SeriesSnapshot
 from tidegauge.store.thinning import as_rate
 from tidegauge.store.times import format_ms
 
@@ -33,7 +34,7 @@ def tables(hub: Hub, dashboard: Dashboard) -> list[Table]:
     for one in dashboard.views:
         for name in resolve(hub, [one.series])[0]:
             views.setdefault(name, one)
-    return [_table(snapshot, views[snapshot.name]) for snapshot in hub.snapshot(views).series]
+    return [_table(snapshot, views[snapshot.name]) for snapshot in hub.windows.snapshot(views).series]
 
 
 def _table(snapshot: SeriesSnapshot, view: View) -> Table:

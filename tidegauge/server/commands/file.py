@@ -8,7 +8,7 @@ import apsw
 import click
 
 from tidegauge.server.current import current_owner
-from tidegauge.store.journal.sqlite.schema import STEPS
+from tidegauge.store.journal.sqlite.schema import MIGRATIONS
 
 
 def path() -> Path:
@@ -22,9 +22,9 @@ def path() -> Path:
 def read() -> apsw.Connection:
     """Open the journal's file to read, beside whoever writes it; raises ClickException."""
     db = apsw.Connection(str(path()), flags=apsw.SQLITE_OPEN_READONLY)
-    if (version := db.pragma("user_version")) != len(STEPS):
+    if (version := db.pragma("user_version")) != len(MIGRATIONS):
         raise click.ClickException(
-            f"{path()} has version {version}, this release reads version {len(STEPS)}: "
+            f"{path()} has version {version}, this release reads version {len(MIGRATIONS)}: "
             "a server of this release that starts on it brings an older one up to date."
         )
     return db

@@ -13,14 +13,14 @@ from tidegauge.errors import JournalUnusable, explain
 from tidegauge.server.commands.file import path, read
 from tidegauge.server.current import current_owner
 from tidegauge.settings import Servers, parse_servers
-from tidegauge.store.journal.sqlite.high_water import Mark
-from tidegauge.store.journal.sqlite.journal import SqliteJournal
+from tidegauge.store.journal.sqlite import files
+from tidegauge.store.journal.sqlite.high_water import HighWaterMark
 from tidegauge.store.journal.sqlite.recovery import recover
 from tidegauge.store.journal.sqlite.retention import Retention
-from tidegauge.store.journal.sqlite.scrub import survey as scrub
+from tidegauge.store.journal.sqlite.scrub import scrub
 
 if TYPE_CHECKING:
-    from tidegauge.store.journal.jetstream.connection import Access
+    from tidegauge.store.journal.jetstream.access import Access
 
 journal = AppGroup("journal", help="Check, back up and restore the journal.")
 
@@ -54,8 +54,7 @@ def recover_(source: Path, target: Path) -> None:
     """
     if target.exists():
         raise click.ClickException(f"{target} is there already: name another file.")
-    marked = Mark(path().with_name(f"{path().name}-mark")).read()
-    if recover(source, target, ceiling=marked.ceiling, within_s=inf) is None:
+    if recover(source, target, ceiling=HighWaterMark(path()).read().ceiling, within_s=inf) is None:
         raise click.ClickException(f"Nothing of {source} can be read.")
     click.echo(f"{target} has what can be read of {source}")
 
@@ -85,7 +84,7 @@ def restore(source: Path) -> None:
     """
     path = Path(current_owner().settings.file)
     try:
-        SqliteJournal(path).replace_by(source)
+        files.replace(path, source)
     except JournalUnusable as error:
         raise click.ClickException(error.what) from None
     click.echo(f"{path} has what {source} had")
@@ -93,7 +92,7 @@ def restore(source: Path) -> None:
 
 def _for(servers: Servers) -> "tuple[Access, Retention]":
     """Return how *servers* are reached, and what a stream that is made there keeps."""
-    from tidegauge.store.journal.jetstream.connection import Access
+    from tidegauge.store.journal.jetstream.access import Access
 
     settings = current_owner().settings
     access = Access(servers.urls, settings.nats_credentials, settings.nats_ca)

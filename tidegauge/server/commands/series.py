@@ -16,7 +16,7 @@ from flask.cli import AppGroup
 
 from tidegauge.server.commands.client import TOKEN_HELP, URL_HELP, Refused, Server
 from tidegauge.server.commands.file import id_of, moment, read, value_text
-from tidegauge.store.journal.sqlite import series_index
+from tidegauge.store.journal.sqlite import by_series, series_index
 
 IMPORT_ROWS = 5_000  # in one push
 
@@ -28,7 +28,7 @@ def list_() -> None:
     """Print every series with its newest time and value."""
     db = read()
     names = dict(db.execute("SELECT id, name FROM series WHERE name IS NOT NULL ORDER BY name"))
-    _, numbers, times, values = series_index.newest(db, dict.fromkeys(names, 1))
+    _, numbers, times, values = by_series.newest(db, dict.fromkeys(names, 1))
     rows = {number: row for number, *row in zip(numbers.tolist(), times.tolist(), values.tolist(), strict=True)}
     for number, name in names.items():
         if number in rows:
@@ -42,7 +42,7 @@ def list_() -> None:
 def show(name: str, last: int) -> None:
     """Print the newest samples of the series NAME."""
     db = read()
-    seqs, _, times, values = series_index.newest(db, {id_of(db, name): last})
+    seqs, _, times, values = by_series.newest(db, {id_of(db, name): last})
     for seq, time, value in zip(seqs.tolist(), times.tolist(), values.tolist(), strict=True):
         click.echo(f"{seq:>12}  {moment(time)}  {value_text(value)}")
 
@@ -57,7 +57,7 @@ def export(names: tuple[str, ...], to: IO[str]) -> None:
     rows = csv.writer(to, lineterminator="\n")
     rows.writerow(["name", "time", "value"])
     for name, number in zip(names, numbers, strict=True):
-        for time, value in chain.from_iterable(series_index.read(db, "time, value", number, 0, series_index.ALWAYS)):
+        for time, value in chain.from_iterable(by_series.read(db, "time, value", number, 0, series_index.ALWAYS)):
             rows.writerow([name, time, "" if value is None else repr(value)])
 
 

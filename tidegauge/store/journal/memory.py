@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from tidegauge.store.counter import Counter
-from tidegauge.store.journal import Follower, Newest, Reading, Row
+from tidegauge.store.journal import Commits, Follower, Reading
 
 
 class MemoryJournal:
@@ -16,69 +15,48 @@ class MemoryJournal:
     """
 
     problem = behind = ""
-    leads = True
+    is_leader = True
     losses: Sequence[str] = ()
-    counted = 0
-    commits = 0
-    commit_s = 0.0
+    history = None
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
-        self._counter = Counter()
-        self._order = Lock()
-        self.units: dict[str, str] = {}
+        self.commits = Commits()
+        self._lock = Lock()  # guards the number, and the order of delivery
+        self._last_seq = 0
+        self._follower: Follower
 
-    def open(self, window: int) -> Sequence[Newest]:  # noqa: ARG002
-        """Return nothing; see Journal."""
-        return ()
-
-    def stand(self, *, able: bool) -> None:
-        """Do nothing: there is no other process; see Journal."""
+    def open(self, follower: Follower) -> None:
+        """See Journal; there is nothing to fill it with."""
+        self._follower = follower
 
     def close(self) -> None:
         """Do nothing; see Journal."""
 
     def append(self, batch: Sequence[Reading], push: bytes | None = None) -> int:  # noqa: ARG002 - repeats are seen by their samples
         """Number the batch and deliver it; see Journal."""
-        with self._order:
+        with self._lock:
             [stamped] = self._follower.admit([batch])
-            last = self._counter.add(len(stamped))
-            self._follower.deliver([(last - len(stamped) + 1, stamped)])
-            return last
+            first = self._last_seq + 1
+            self._last_seq += len(stamped)
+            self._follower.deliver([(first, stamped)])
+            return self._last_seq
 
     def forget(self, names: Sequence[str]) -> None:
         """See Journal."""
-        with self._order:
+        with self._lock:
             self._follower.forget(names)
 
-    def follow(self, follower: Follower) -> None:
-        """See Journal."""
-        self._follower = follower
-
-    def read(
-        self,
-        series: str,  # noqa: ARG002
-        since: int,  # noqa: ARG002
-        to: int,  # noqa: ARG002
-        *,
-        start_ms: int | None,  # noqa: ARG002
-        end_ms: int | None,  # noqa: ARG002
-        limit: int,  # noqa: ARG002
-    ) -> tuple[list[Row], None]:
-        """Return nothing: what is kept is in the windows; see Journal."""
-        return [], None
-
-    def history(self, series: str, to: int, start_ms: int, end_ms: int) -> None:  # noqa: ARG002
-        """Return None; see Journal."""
-        return
-
     def keep_units(self, units: Mapping[str, str]) -> None:
-        """Keep them in memory; see Journal."""
-        self.units |= units
+        """See Journal."""
+        self._follower.note_units(units)
+
+    def campaign(self) -> None:
+        """Do nothing: there is no other process; see Journal."""
+
+    def resign(self) -> None:
+        """Do nothing; see Journal."""
 
     def state(self) -> dict[str, object]:
         """See Journal."""
         return {"kind": "memory"}
-
-    def keep_count(self, n: int) -> None:
-        """Do nothing; see Journal."""

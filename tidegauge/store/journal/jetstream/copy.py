@@ -8,21 +8,20 @@ from pathlib import Path
 import apsw
 
 from tidegauge.errors import BadSample
-from tidegauge.store.journal import Newest, Stamped
+from tidegauge.store.journal import Follower, Stamped
 from tidegauge.store.journal.jetstream import message
-from tidegauge.store.journal.jetstream.message import CONTROL, PUSH, STEP, Message
-from tidegauge.store.journal.sqlite import series_index as runs
-from tidegauge.store.journal.sqlite import windows as refill
+from tidegauge.store.journal.jetstream.message import CONTROL, PUSH, SEQS_PER_MESSAGE, Message
+from tidegauge.store.journal.sqlite import files, series_index, windows
 from tidegauge.store.journal.sqlite.database import connect_reader
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
 from tidegauge.store.journal.sqlite.retention import Retention
-from tidegauge.store.journal.sqlite.writer import Numbered
+from tidegauge.store.journal.sqlite.rows import Numbered
 
 log = logging.getLogger(__name__)
 
 
 class Copy(SqliteJournal):
-    """A journal whose samples come with their numbers. What of it is lost or damaged is taken from the stream anew.
+    """A journal whose samples come with their numbers. What of it is lost or damaged is taken from the stream again.
 
     Args:
         path: the file.
@@ -37,41 +36,45 @@ class Copy(SqliteJournal):
         self.epoch = epoch
         self.position = 0  # of the last message that was taken
         self.left_out = 0  # messages that cannot be used, and samples that the cap refuses
+        self._follower: Follower
 
     @property
     def last_seq(self) -> int:
         """The newest sequence number that was kept."""
         return self._writer.last_seq
 
-    def _begin(self, window: int, *, was_there: bool) -> list[Newest]:  # noqa: ARG002
-        """Read where the file stands."""
-        epoch, newest = self._writer.begin()
-        db = self._writer.connection()
+    def _begin(self, follower: Follower, *, was_there: bool) -> int:  # noqa: ARG002
+        """Read where the file stands, and fill the follower; see SqliteJournal."""
+        writer = self._writer
+        epoch, newest = writer.begin(follower)
+        db = writer.connection()
         if epoch and self.epoch not in {"", epoch}:
             raise apsw.CorruptError(f"it is a copy of the stream's epoch {epoch}")
-        runs.extend(db)
-        columns, damaged, self._unread_to = refill.read_newest(db)
+        series_index.extend(db)
+        samples, damaged, unread_to = windows.read_newest(db)
         if damaged or db.execute("SELECT count(*) FROM damage").get:
             raise apsw.CorruptError("a part of it is damaged")
         self.epoch = self.epoch or epoch
         db.execute("UPDATE journal SET epoch = ?", (self.epoch,))
         self._mark.promise(epoch=self.epoch, ceiling=newest, newest=newest, clean=False)
-        self._writer.last_seq = newest
+        writer.last_seq = newest
         self.position = message.position(newest)
-        ids, horizon = self._writer.ids, self._writer.horizon
-        return refill.windows(db, ids, window, columns, lower=self._unread_to, damaged=(), horizon=horizon)
+        self._follower = follower
+        follower.fill(windows.contents(db, writer, follower.size, samples, unread_to, ()), writer.units())
+        return unread_to
 
-    def _set_aside(self, why: str) -> bool:
-        """Move the file away; the stream has what it had."""
+    def _replace_damaged(self, why: str) -> bool:
+        """Set the file aside; the stream has what it had."""
         self._writer.disconnect()
-        log.warning("The copy %s was set aside as %s: %s", self.path, self._rename("replaced").name, why)
+        aside = files.set_aside(self.path, "replaced")
+        log.warning("The copy %s was set aside as %s: %s", self.path, aside.name, why)
         return False
 
     def agrees(self, one: Message) -> bool:
         """Tell whether the message at this position is the one that was taken, as far as its samples are still here."""
         query = "SELECT time, value FROM sample WHERE seq >= ? AND seq < ? ORDER BY seq"
         with closing(connect_reader(self.path)) as db:
-            here = list(db.execute(query, (one.position * STEP, (one.position + 1) * STEP)))
+            here = list(db.execute(query, (one.position * SEQS_PER_MESSAGE, (one.position + 1) * SEQS_PER_MESSAGE)))
         try:
             there = [(time, value) for _, time, value in message.samples(one)]
         except BadSample:
@@ -89,17 +92,17 @@ class Copy(SqliteJournal):
     def _take(self, messages: Sequence[Message]) -> None:
         batches: list[Numbered] = []
         if messages and messages[0].position > self.position + 1:  # the stream has it no more
-            self._writer.leave_out(messages[0].position * STEP - 1)
+            self._writer.leave_out(messages[0].position * SEQS_PER_MESSAGE - 1)
         for one in messages:
             try:
                 if one.subject == CONTROL:
                     self._keep(batches, one.position - 1)
                     batches = []
-                    said = message.control(one)
-                    self._writer.forget(said.forget)
-                    self._writer.keep_units(said.units)
+                    control = message.control(one)
+                    self._writer.forget(control.forget)
+                    self._writer.keep_units(control.units)
                 elif samples := self._allowed(one):
-                    batches.append(Numbered(one.position * STEP, samples, at=one.time))
+                    batches.append(Numbered(one.position * SEQS_PER_MESSAGE, samples, at=one.time))
             except BadSample as error:
                 self._leave_out(error.what)
         if messages:
@@ -112,7 +115,7 @@ class Copy(SqliteJournal):
     def _allowed(self, one: Message) -> list[Stamped]:
         """Return the samples of a message; the cap on series was asked before a host has sent it, not so by others."""
         samples = message.samples(one)
-        if one.subject.startswith(PUSH) and self._writer.follower.declare([samples[0][0]]):
+        if one.subject.startswith(PUSH) and self._follower.declare([samples[0][0]]):
             raise BadSample(f"{samples[0][0]!r} would be one more than TIDEGAUGE_MAX_SERIES.", "Raise it.")
         return samples
 

@@ -1,7 +1,7 @@
 """What lies in the stream: a message a batch, and the sequence numbers of its samples.
 
-``seq`` is the message's position in the stream times STEP plus the sample's index in it. Positions below 2**41 keep it
-below 2**53: at 1,000 messages a second that lasts for 69 years, at 10,000 for 7.
+``seq`` is the position of the message in the stream times SEQS_PER_MESSAGE, plus the index of the sample in it.
+Positions below 2**41 keep it below 2**53: at 1,000 messages a second that lasts for 69 years, at 10,000 for 7.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from tidegauge.errors import BadSample
 from tidegauge.store.journal import Reading, Stamped
 from tidegauge.store.series import check_name, check_value
 
-STEP = 4096  # numbers a message
+SEQS_PER_MESSAGE = 4096  # numbers a message
 MAX_BYTES = 500_000  # of a message
 PAYLOAD = 524_288  # which a server has to take, headers included; it takes 1 MiB until it is told otherwise
 SAMPLE_BYTES = 28  # at most, but for its name: index, time, value, and the length of a name of its own
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Time = Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)]  # ms since the Unix epoch; a double holds it
 
 
-class Columns(msgspec.Struct, array_like=True):
+class Batch(msgspec.Struct, array_like=True):
     """A batch: the names of its series, and for each sample the index of its name, its time in ms and its value."""
 
     names: list[str]
@@ -57,7 +57,7 @@ class Message:
     time: int
 
 
-_batches = msgspec.msgpack.Decoder(Columns)
+_batches = msgspec.msgpack.Decoder(Batch)
 _controls = msgspec.msgpack.Decoder(Control)
 _singles = msgspec.json.Decoder(Single | float | None)
 encode = msgspec.msgpack.Encoder().encode
@@ -65,13 +65,13 @@ encode = msgspec.msgpack.Encoder().encode
 
 def position(seq: int) -> int:
     """Return the position of the message that has the sample *seq*."""
-    return seq // STEP
+    return seq // SEQS_PER_MESSAGE
 
 
 def cut(batch: Sequence[Reading]) -> Iterator[Sequence[Reading]]:
     """Yield *batch* as parts that a message can take: the same parts whenever the same batch comes."""
-    for start in range(0, len(batch), STEP):
-        yield from _fitting(batch[start : start + STEP], _most_bytes)
+    for start in range(0, len(batch), SEQS_PER_MESSAGE):
+        yield from _fitting(batch[start : start + SEQS_PER_MESSAGE], _most_bytes)
 
 
 def cut_units(units: Mapping[str, str]) -> Iterator[Control]:
@@ -99,7 +99,7 @@ def body(samples: Sequence[Stamped]) -> bytes:
     """Return the body of a message that has these samples."""
     names: dict[str, int] = {}
     series = [names.setdefault(name, len(names)) for name, _, _ in samples]
-    return encode(Columns(list(names), series, [time for _, time, _ in samples], [value for _, _, value in samples]))
+    return encode(Batch(list(names), series, [time for _, time, _ in samples], [value for _, _, value in samples]))
 
 
 def samples(message: Message) -> list[Stamped]:
@@ -110,19 +110,19 @@ def samples(message: Message) -> list[Stamped]:
     """
     try:
         if message.subject.startswith(PUSH):
-            said = _singles.decode(message.body)
-            one = said if isinstance(said, Single) else Single(said)
+            decoded = _singles.decode(message.body)
+            one = decoded if isinstance(decoded, Single) else Single(decoded)
             name = message.subject.removeprefix(PUSH)
             found = [(name, message.time if one.time is None else one.time, one.value)]
         else:
-            columns = _batches.decode(message.body)
-            names = columns.names
+            batch = _batches.decode(message.body)
+            names = batch.names
             found = [
                 (names[number], time, value)
-                for number, time, value in zip(columns.series, columns.times, columns.values, strict=True)
+                for number, time, value in zip(batch.series, batch.times, batch.values, strict=True)
             ]
-            if len(found) > STEP:
-                raise ValueError(f"{len(found)} samples, {STEP} is the most")
+            if len(found) > SEQS_PER_MESSAGE:
+                raise ValueError(f"{len(found)} samples, {SEQS_PER_MESSAGE} is the most")
     except (msgspec.MsgspecError, ValueError, IndexError) as error:
         raise BadSample(
             f"The message {message.position} of {message.subject!r} is no batch: {error}.",

@@ -2,10 +2,10 @@
 
 import time
 
-from tidegauge.store.journal.sqlite.high_water import Mark
+from tidegauge.store.journal.sqlite.high_water import HighWaterMark
 from tidegauge.store.times import now_ms
 
-STEP_MS = 60_000  # what a clock is corrected by is less, and is followed
+SET_MS = 60_000  # what a clock is corrected by is less, and is followed
 
 
 class AgeClock:
@@ -16,23 +16,23 @@ class AgeClock:
     the two clocks are apart is in the mark, for the next process. Used by one thread at a time.
     """
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: HighWaterMark) -> None:
         self._mark = mark
         self._started = now_ms() - _elapsed_ms()  # the system's clock when the machine was started
 
     def begin(self, newest_ms: int) -> None:
         """Go on from the time of the newest arrival, where the system's clock is behind it."""
-        if (behind := newest_ms - self.now_ms()) > STEP_MS:
-            self._mark.promise(ahead_ms=self._mark.marked.ahead_ms - behind)
+        if (behind := newest_ms - self.now_ms()) > SET_MS:
+            self._mark.promise(ahead_ms=self._mark.recorded.ahead_ms - behind)
 
     def now_ms(self) -> int:
         """Return the time; raises OSError where the clock was set, and that cannot be noted."""
         now = now_ms()
         started = now - _elapsed_ms()
-        if abs(started - self._started) > STEP_MS:
-            self._mark.promise(ahead_ms=self._mark.marked.ahead_ms + started - self._started)
+        if abs(started - self._started) > SET_MS:
+            self._mark.promise(ahead_ms=self._mark.recorded.ahead_ms + started - self._started)
         self._started = started
-        return now - self._mark.marked.ahead_ms
+        return now - self._mark.recorded.ahead_ms
 
 
 def _elapsed_ms() -> int:

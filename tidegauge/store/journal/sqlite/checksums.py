@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
-Columns = tuple[Int, Int, Int, Float]  # seq, series by id, time, value
+Samples = tuple[Int, Int, Int, Float]  # columns of equal length: seq, series by id, time, value
 Number = TypeVar("Number", np.int64, np.float64)
 
 # The finalizer of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
@@ -37,7 +37,7 @@ def as_table(rows: Iterable[tuple[Any, ...]], kind: type[Number], width: int) ->
         raise apsw.CorruptError(f"a row has something else than numbers: {error}") from error
 
 
-def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> Columns:
+def as_columns(rows: Iterable[tuple[int, int, int, float]]) -> Samples:
     """Return rows of (seq, series id, time, value) as columns; a gap, inf in the rows, becomes NaN.
 
     All of them below 2**53, as they go through one array of doubles: three times as fast as a column each.
@@ -130,7 +130,7 @@ def damaged(
     return sorted([*lost, *((int(first[i]), int(last[i])) for i in np.flatnonzero(wrong))])
 
 
-def joined(columns: Columns, backwards: Columns) -> Columns:
+def joined(columns: Samples, backwards: Samples) -> Samples:
     """Return what was read from both ends, in order: a row whose number is damaged ends a look at those behind it."""
     seq, series, time, value = (np.concatenate(both) for both in zip(columns, backwards, strict=True))
     _, places = np.unique(seq, return_index=True)
@@ -144,7 +144,7 @@ def begin_of(first: object, last: int, before: int) -> int:
 
 def read_checked(
     db: apsw.Connection, after: int, to: int, limit: int = -1
-) -> tuple[Columns, list[tuple[int, int]], int]:
+) -> tuple[Samples, list[tuple[int, int]], int]:
     """Read the samples of the batches with after < last_seq <= to, and check them.
 
     Args:
@@ -156,10 +156,10 @@ def read_checked(
     query = "SELECT first_seq, last_seq, checksum FROM batch WHERE last_seq > ? AND last_seq <= ? ORDER BY last_seq"
     batches, wrong, samples, end = [], set(), 0, after
     with db:  # one moment: retention may remove batches meanwhile
-        for said, last, checksum in db.execute(query, (after, to)):
-            first = begin_of(said, last, end)
+        for recorded, last, checksum in db.execute(query, (after, to)):
+            first = begin_of(recorded, last, end)
             batches.append((first, last, checksum))
-            if first != said:
+            if first != recorded:
                 wrong.add((first, last))
             samples += last - first + 1
             end = last

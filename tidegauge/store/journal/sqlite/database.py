@@ -33,7 +33,7 @@ def connect(path: Path) -> apsw.Connection:
         for pragma in PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
         migrate(db)
-    except apsw.SQLError as error:  # how SQLite calls some of what a spoilt header says: "unsupported file format"
+    except apsw.SQLError as error:  # how SQLite calls some of what a damaged header says: "unsupported file format"
         raise apsw.CorruptError(str(error)) from error
     if db.readonly("main") and os.access(path, os.W_OK):
         raise apsw.CorruptError("its header forbids to write to it")

@@ -1,4 +1,4 @@
-"""Group commit: many threads append, one writes; those who come while it writes share the next commit."""
+"""Group commit: many threads append, one writes; those that come while it writes share the next commit."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ WAIT_S = 20.0  # for a commit, before the disk is called stuck
 
 
 def locked() -> Lock:
-    """Return a lock that is held: who acquires it waits for its release. It is a third of an Event's work."""
+    """Return a lock that is held: whoever acquires it waits for its release. It is a third of an Event's work."""
     lock = Lock()
     lock.acquire()
     return lock
@@ -53,18 +53,20 @@ class GroupCommit:
         self._lock = Lock()  # guards the two below
         self._queued = 0  # samples
         self._ending = False
-        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begin to take batches."""
+        """Begin to take batches, again after a ``stop``."""
+        self._ending = False
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Refuse further batches, commit those that wait, and end the thread."""
         with self._lock:
             self._ending = True
-        self._queue.put(self._end)
-        if self._thread.is_alive():
+        if self._thread and self._thread.is_alive():
+            self._queue.put(self._end)
             self._thread.join(WAIT_S)
 
     def append(self, batch: Sequence[Reading], push: bytes | None) -> int:
@@ -115,7 +117,7 @@ class GroupCommit:
                 idle_at = time.monotonic()
 
     def _take(self) -> tuple[list[Waiting], Waiting | None]:
-        """Return the batches that wait, and what came after them and is none: a task, or the end."""
+        """Return the batches that wait, and what came after them that is no batch: a task, or the end."""
         group: list[Waiting] = []
         samples = 0
         try:

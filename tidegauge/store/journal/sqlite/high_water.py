@@ -6,18 +6,18 @@ from threading import Lock
 
 import msgspec
 
-STEP = 1_000_000  # sequence numbers that are reserved at once
+RESERVED = 1_000_000  # sequence numbers at once
 SIZE = 256  # bytes; one sector, which is written whole
 
 
-class Marked(msgspec.Struct):
-    """What a mark says.
+class Recorded(msgspec.Struct):
+    """What a high-water mark says.
 
     Args:
         epoch: the journal's.
         ceiling: no sequence number above it was ever given.
         newest: the newest sequence number that was committed, as far as the machine kept running.
-        counted: the tutorial's count.
+        counted: the tutorial's count as the first edition wrote it; left as it is for app/counter.py.
         clean: the journal was closed, and every number up to ``newest`` lies in its file.
         ahead_ms: by how much the system's clock is ahead of that by which samples grow old; see age.py.
     """
@@ -29,37 +29,54 @@ class Marked(msgspec.Struct):
     clean: bool = False
     ahead_ms: int = 0
 
+    def what_is_lost(self, epoch: str, newest: int, *, was_there: bool) -> str:
+        """Return what the file lacks, a sentence; "" if nothing.
 
-class Mark:
-    """The file of the mark. A note survives the end of the process, a promise also that of the machine.
+        Args:
+            epoch: of the file.
+            newest: the newest sequence number in it.
+            was_there: there was such a file.
+        """
+        if not self.epoch:
+            return "The journal's mark is missing, so nobody can tell whether samples are." if was_there else ""
+        if not was_there:
+            return f"The journal's file is missing, and with it the samples up to {self.newest}."
+        if epoch != self.epoch:
+            return "The journal's file is not the one that was written last."
+        if newest < self.newest:
+            return f"The samples {newest + 1} to {self.newest} are missing from the journal."
+        return ""
+
+
+class HighWaterMark:
+    """The mark in its file. A note survives the end of the process, a promise also that of the machine.
 
     Args:
-        path: the file; its folder must be there.
+        journal: the journal's file; its folder must be there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, journal: Path) -> None:
+        self._path = journal.with_name(f"{journal.name}-mark")
         self._lock = Lock()  # guards the file, so it is held while 256 bytes are written
         self._file: int | None = None
-        self.marked = Marked()
+        self.recorded = Recorded()
 
-    def read(self) -> Marked:
-        """Return what the file says; an empty mark if there is none that can be read."""
+    def read(self) -> Recorded:
+        """Return what the file says; an empty record if there is none that can be read."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Marked)
+            return msgspec.json.decode(self._path.read_bytes(), type=Recorded)
         except (FileNotFoundError, msgspec.MsgspecError):
-            return Marked()
+            return Recorded()
 
     def open(self) -> None:
         """Read the file, which is made if it is not there, and keep it open to write."""
-        self.marked = self.read()
+        self.recorded = self.read()
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
 
-    def note(self, *, newest: int = 0, counted: int = 0) -> None:
-        """Write down the newest committed number, or the tutorial's count, without waiting for the disk."""
+    def note(self, newest: int) -> None:
+        """Write down the newest committed number, without waiting for the disk."""
         with self._lock:
-            self.marked.newest = max(self.marked.newest, newest)
-            self.marked.counted = max(self.marked.counted, counted)
+            self.recorded.newest = max(self.recorded.newest, newest)
             self._write()
 
     def promise(self, **changes: object) -> None:
@@ -69,19 +86,19 @@ class Mark:
             OSError: the disk does not take it.
         """
         with self._lock:
-            before = self.marked
-            self.marked = msgspec.structs.replace(before, **changes)
+            before = self.recorded
+            self.recorded = msgspec.structs.replace(before, **changes)
             try:
                 self._write()
                 os.fsync(self._descriptor)
             except OSError:
-                self.marked = before
+                self.recorded = before
                 raise
 
     def reserve(self, newest: int) -> None:
         """Make sure that numbers up to *newest* may be given; raises OSError if that cannot be written down."""
-        if newest > self.marked.ceiling:
-            self.promise(ceiling=newest + STEP)
+        if newest > self.recorded.ceiling:
+            self.promise(ceiling=newest + RESERVED)
 
     def close(self) -> None:
         """Close the file."""
@@ -96,4 +113,4 @@ class Mark:
         return self._file
 
     def _write(self) -> None:
-        os.pwrite(self._descriptor, msgspec.json.encode(self.marked).ljust(SIZE), 0)
+        os.pwrite(self._descriptor, msgspec.json.encode(self.recorded).ljust(SIZE), 0)

@@ -1,6 +1,6 @@
 """What can still be read of a damaged file, into a new one."""
 
-from collections import Counter
+import collections
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import chain
@@ -13,7 +13,7 @@ import apsw
 from tidegauge.store.journal.sqlite.database import connect, connect_reader, insert, transaction
 from tidegauge.store.times import now_ms
 
-SLICE = 20_000  # sequence numbers read at once
+NUMBERS_AT_ONCE = 20_000  # sequence numbers read at once
 PAGE_ROWS = 50  # samples: a page of 4,096 bytes has more
 # What is found need not be numbers, nor fit together. Samples of no batch cannot be checked, so they are left out as
 # damaged; a series whose name is lost gets one; batches that lack samples will fail their check.
@@ -70,25 +70,25 @@ def _copy(source: apsw.Connection, db: apsw.Connection, ceiling: int, deadline: 
         insert(db, "series", _names(source, ceiling), otherwise="IGNORE")  # and not the units: agents name them again
         for rows in _readable(source, "damage", 1, ceiling):
             insert(db, "damage", rows, otherwise="IGNORE")
-    for end in range(ceiling, 0, -SLICE):
+    for end in range(ceiling, 0, -NUMBERS_AT_ONCE):
         if monotonic() > deadline:
             return end
         with transaction(db):
             for table in ("batch", "sample"):
-                for rows in _readable(source, table, end - SLICE + 1, end):
+                for rows in _readable(source, table, end - NUMBERS_AT_ONCE + 1, end):
                     insert(db, table, rows, otherwise="IGNORE")
     return 0
 
 
 def _names(db: apsw.Connection, ceiling: int) -> list[tuple[object, ...]]:
     """Return the series, by id and name, that the table and its index by name do not say otherwise of each other."""
-    said = {row for rows in _readable(db, "series", 1, ceiling) for row in rows}
+    pairs = {row for rows in _readable(db, "series", 1, ceiling) for row in rows}
     with suppress(apsw.CorruptError, UnicodeDecodeError):
-        said.update(db.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''"))
-    times = Counter(chain.from_iterable(said))
+        pairs.update(db.execute("SELECT id, name FROM series INDEXED BY sqlite_autoindex_series_1 WHERE name > ''"))
+    times = collections.Counter(chain.from_iterable(pairs))
     return [
         (number, name)
-        for number, name in said
+        for number, name in pairs
         if times[number] == 1 and (name is None or (isinstance(name, str) and times[name] == 1))
     ]
 
@@ -110,11 +110,11 @@ def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterato
         yield [row[1:] for row in rows]
         if is_whole and len(rows) in {0, last - first + 1}:
             return
-        if rows and not is_whole:  # never wider: a spoilt page may have any number
+        if rows and not is_whole:  # never wider: a damaged page may have any number
             end = rows[-1][0]
             first, last = (max(first, end + 1), last) if order == "ASC" else (first, min(last, end - 1))
     # Where the numbers are few, as those of series, the ends are all: halves of a billion numbers would take for ever.
-    if not is_whole and PAGE_ROWS <= last - first < SLICE:
+    if not is_whole and PAGE_ROWS <= last - first < NUMBERS_AT_ONCE:
         middle = (first + last) // 2
         yield from _readable(db, table, first, middle)
         yield from _readable(db, table, middle + 1, last)

@@ -6,7 +6,7 @@ import apsw
 
 from tidegauge.store.journal.sqlite.database import transaction
 
-STEP_SAMPLES = 2_000  # removed in one transaction, so that no push waits for long
+TRIMMED_SAMPLES = 2_000  # removed in one transaction, so that no push waits for long
 DAY_MS = 86_400_000
 
 
@@ -39,7 +39,7 @@ def trim(db: apsw.Connection, retention: Retention, kept: int, now_ms: int) -> t
     """
     [(newest,)] = db.execute("SELECT max(last_seq) FROM batch")
     for last, first, at in db.execute(query, (newest,)):
-        if removed >= STEP_SAMPLES or (at >= oldest_ms and removed >= excess):
+        if removed >= TRIMMED_SAMPLES or (at >= oldest_ms and removed >= excess):
             break
         to, removed = last, removed + last - first + 1
     if not to:

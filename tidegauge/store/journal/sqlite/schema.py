@@ -1,13 +1,13 @@
 """The tables of the SQLite journal, and the way from every earlier version of them to the newest.
 
 Measured on two cores with 1,000 series and a million samples in the file: with SQLite's own index on series a push of
-batches took 88 to 133 thousand samples a second, without one 160 to 257 thousand. Hence the runs (runs.py).
+batches took 88 to 133 thousand samples a second, without one 160 to 257 thousand. Hence the runs (series_index.py).
 """
 
 import apsw
 
-# One step for each version. A step is never changed after a release: a journal may have been made by it.
-STEPS = (
+# One for each version. None is changed after a release: a journal may have been made by it.
+MIGRATIONS = (
     """
     CREATE TABLE journal (            -- one row
         epoch   TEXT NOT NULL,
@@ -33,7 +33,7 @@ STEPS = (
         last_seq  INTEGER PRIMARY KEY,
         first_seq INTEGER NOT NULL,
         at        INTEGER NOT NULL,   -- when it was committed, ms since the Unix epoch
-        checksum  INTEGER NOT NULL,   -- over its samples; see checks.py
+        checksum  INTEGER NOT NULL,   -- over its samples; see checksums.py
         push      BLOB                -- a hash of the request, NULL where repeats are not looked for
     );
     CREATE TABLE damage (             -- batches that failed their check; left out, not deleted
@@ -51,7 +51,7 @@ STEPS = (
     """,
     """
     DROP INDEX sample_by_series;
-    CREATE TABLE run (                -- the index of a range of samples; see runs.py
+    CREATE TABLE run (                -- the index of a range of samples; see series_index.py
         last_seq   INTEGER PRIMARY KEY,
         first_seq  INTEGER NOT NULL,
         first_time INTEGER NOT NULL,  -- the lowest
@@ -76,7 +76,7 @@ class FromNewerRelease(apsw.Error):
 
 
 def migrate(db: apsw.Connection) -> None:
-    """Bring the tables to the newest version, in one transaction a step.
+    """Bring the tables to the newest version, in one transaction for each version.
 
     Raises:
         FromNewerRelease: nothing was changed.
@@ -85,9 +85,9 @@ def migrate(db: apsw.Connection) -> None:
     version = db.pragma("user_version")
     if version > LAST:
         raise apsw.CorruptError(f"its version is {version}")
-    if version > len(STEPS):
-        raise FromNewerRelease(f"the file has version {version}, this release knows versions up to {len(STEPS)}")
-    for number, step in enumerate(STEPS[version:], version + 1):
+    if version > len(MIGRATIONS):
+        raise FromNewerRelease(f"the file has version {version}, this release knows versions up to {len(MIGRATIONS)}")
+    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
         with db:
-            db.execute(step)
+            db.execute(migration)
             db.pragma("user_version", number)

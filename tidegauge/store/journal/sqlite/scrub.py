@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import apsw
 
-from tidegauge.store.journal.sqlite import series_index as runs
+from tidegauge.store.journal.sqlite import series_index
 from tidegauge.store.journal.sqlite.checksums import begin_of, read_checked
 from tidegauge.store.journal.sqlite.series_index import Run
 
-SLICE_SAMPLES = 20_000  # checked at once
+CHECKED_SAMPLES = 20_000  # checked at once
 
 
 @dataclass(frozen=True)
-class Surveyed:
+class Scrubbed:
     """What was checked, up to ``end``: the batches that are damaged, and the runs of the index that are wrong.
 
     ``unreadable``: the index is, so that it was not checked further.
@@ -25,27 +25,27 @@ class Surveyed:
     unreadable: bool = False
 
 
-def survey(db: apsw.Connection, to: int) -> Iterator[Surveyed]:
+def scrub(db: apsw.Connection, to: int) -> Iterator[Scrubbed]:
     """Check every batch up to *to*, a slice at a time, then every run; what cannot be read is damaged, too."""
     last = 0
     left_out = list(db.execute("SELECT first_seq, last_seq FROM damage"))
     while True:
         try:
-            _, damaged, end = read_checked(db, last, to, SLICE_SAMPLES)
+            _, damaged, end = read_checked(db, last, to, CHECKED_SAMPLES)
         except apsw.CorruptError:
             damaged, end = _check_next(db, last, to)
         if end == last:
             break
-        yield Surveyed(end, damaged, [])
+        yield Scrubbed(end, damaged, [])
         left_out += damaged
         last = end
     try:
-        if (said := db.pragma("integrity_check", "slice")) != "ok":  # a slice that is not found is no error
-            raise apsw.CorruptError(said)
-        for run in runs.within(db, 0, runs.ALWAYS):
-            yield Surveyed(last, [], [] if runs.agrees(db, run, left_out) else [run])
+        if (report := db.pragma("integrity_check", "slice")) != "ok":  # a slice that is not found is no error
+            raise apsw.CorruptError(report)
+        for run in series_index.within(db, 0, series_index.ALWAYS):
+            yield Scrubbed(last, [], [] if series_index.agrees(db, run, left_out) else [run])
     except apsw.CorruptError:
-        yield Surveyed(last, [], [], unreadable=True)
+        yield Scrubbed(last, [], [], unreadable=True)
 
 
 def _check_next(db: apsw.Connection, after: int, to: int) -> tuple[list[tuple[int, int]], int]:

@@ -2,24 +2,23 @@
 
 SQLite's own index changes a page of each series with every batch, which halved the rate at which samples come in. A
 *run* indexes the samples of a range of ``seq``, some 20,000: their numbers by series, in *slices* of about a thousand,
-so that one series costs a look-up in each run. The *tail*, what came after the last run, is looked through.
+so that one series costs a look-up in each run. The *tail*, what came after the last run, is looked through. Here the
+index is made and checked; ``by_series.py`` reads by it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import apsw
 import numpy as np
 
-from tidegauge.store.journal.sqlite.checksums import Columns, Int, as_columns, as_table, outside
+from tidegauge.store.journal.sqlite.checksums import Int, as_table, outside
 from tidegauge.store.journal.sqlite.database import insert, transaction
 
 RUN_SAMPLES = 20_000
 SLICE_SAMPLES = 1_000
 SPAN = 2**32  # of a run: a slice has 4 bytes for each sample
-DENSE = 8  # a range is read as a whole where one in so many of its samples is wanted
 NEVER, ALWAYS = -(2**63), 2**63 - 1  # ms
 
 
@@ -34,18 +33,18 @@ class Run:
 def extend(db: apsw.Connection) -> None:
     """Make runs of the tail, until fewer than RUN_SAMPLES are left in it."""
     while True:
-        end = _end(db)
+        after = end(db)
         try:
-            if db.execute("SELECT coalesce(max(seq), 0) FROM sample").get < end + RUN_SAMPLES:
+            if db.execute("SELECT coalesce(max(seq), 0) FROM sample").get < after + RUN_SAMPLES:
                 return  # most of the time, and nothing is counted
             query = "SELECT seq FROM sample WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
-            last = db.execute(query, (end, RUN_SAMPLES - 1)).get
+            last = db.execute(query, (after, RUN_SAMPLES - 1)).get
         except apsw.CorruptError:  # an unreadable page is left out, and costs no more
-            last = db.execute("SELECT min(last_seq) FROM batch WHERE last_seq >= ?", (end + RUN_SAMPLES,)).get
+            last = db.execute("SELECT min(last_seq) FROM batch WHERE last_seq >= ?", (after + RUN_SAMPLES,)).get
         if last is None:
             return
-        make(db, end, last)
-        if _end(db) == end:  # nothing of it can be read
+        make(db, after, last)
+        if end(db) == after:  # nothing of it can be read
             return
 
 
@@ -67,17 +66,18 @@ def make(db: apsw.Connection, after: int, to: int) -> None:
 
 
 def renew(db: apsw.Connection) -> None:
-    """Begin the index anew, beside slices that cannot be read and so cannot be deleted either; ``extend`` makes it."""
+    """Start a new index, beside slices that cannot be read and so cannot be deleted either; ``extend`` makes it."""
     with transaction(db):
         create = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'slice'").get
-        db.execute(f"ALTER TABLE slice RENAME TO damaged_slice_{_end(db)}")
+        db.execute(f"ALTER TABLE slice RENAME TO damaged_slice_{end(db)}")
         db.execute(create)
         db.execute("DELETE FROM run")
 
 
-def _end(db: apsw.Connection) -> int:
-    end: int = db.execute("SELECT coalesce(max(last_seq), 0) FROM run").get
-    return end
+def end(db: apsw.Connection) -> int:
+    """Return the last ``seq`` of the last run."""
+    last: int = db.execute("SELECT coalesce(max(last_seq), 0) FROM run").get
+    return last
 
 
 def _rows(db: apsw.Connection, after: int, to: int) -> tuple[Int, Int, Int]:
@@ -125,20 +125,20 @@ def agrees(db: apsw.Connection, run: Run, left_out: Iterable[tuple[int, int]]) -
     Raises:
         apsw.CorruptError: the run cannot be read.
     """
-    listed = []
+    found = []
     try:
         with db:  # one moment: retention may remove samples meanwhile
             [(horizon,)] = db.execute("SELECT horizon FROM journal")
-            listed.append(_listed(db, run))
+            found.append(listed(db, run))
             seq, series, _ = _rows(db, run.first - 1, run.last)
     except apsw.CorruptError:  # also of the end of the block, once anything in it could not be read
-        if not listed:
+        if not found:
             raise
         return True  # nobody can tell
     order = np.lexsort((seq, series))
-    listed.append((seq[order], series[order]))
+    found.append((seq[order], series[order]))
     ranges = [(0, horizon), *left_out]
-    ours, theirs = (np.stack(columns)[:, outside(columns[0], ranges)] for columns in listed)
+    ours, theirs = (np.stack(columns)[:, outside(columns[0], ranges)] for columns in found)
     return np.array_equal(ours, theirs)
 
 
@@ -151,133 +151,8 @@ def within(db: apsw.Connection, after: int, to: int, start_ms: int = NEVER, end_
     return [Run(*row) for row in db.execute(query, (after, to, end_ms, start_ms))]
 
 
-def read(
-    db: apsw.Connection,
-    columns: str,
-    series: int,
-    after: int,
-    to: int,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
-) -> Iterator[Iterable[tuple[Any, ...]]]:
-    """Yield *columns* of a series' samples with after < seq <= to and start_ms <= time < end_ms, in the order of seq.
-
-    A part for each run, not read ahead. What is damaged is left out, and not touched, as it may be unreadable.
-    """
-    start, end = NEVER if start_ms is None else start_ms, ALWAYS if end_ms is None else end_ms
-    damage = list(db.execute("SELECT first_seq, last_seq FROM damage ORDER BY first_seq"))
-    for run in within(db, after, to, start, end):
-        seqs = _of(db, run, series)
-        seqs = seqs[(seqs > after) & (seqs <= to) & outside(seqs, damage)]
-        if not len(seqs):
-            continue
-        first, last = int(seqs[0]), int(seqs[-1])
-        if last - first <= DENSE * len(seqs) and not _is_touched(first, last, damage):
-            yield _range(db, columns, series, first - 1, last, start, end)
-        else:
-            query = f"""
-                SELECT {columns} FROM (SELECT value AS wanted FROM carray(?1)) CROSS JOIN sample ON seq = wanted
-                WHERE series = ?2 AND time >= ?3 AND time < ?4
-            """  # noqa: S608 - columns are ours
-            yield db.execute(query, (apsw.carray(seqs, flags=apsw.SQLITE_CARRAY_INT64), series, start, end))
-    for low, high in _undamaged(max(after, _end(db)), to, damage):
-        yield _range(db, columns, series, low, high, start, end)
-
-
-def _range(
-    db: apsw.Connection, columns: str, series: int, after: int, to: int, start: int, end: int
-) -> Iterable[tuple[Any, ...]]:
-    query = f"""
-        SELECT {columns} FROM sample WHERE seq > ?1 AND seq <= ?2 AND series = ?3 AND time >= ?4 AND time < ?5
-        ORDER BY seq
-    """  # noqa: S608 - columns are ours
-    return db.execute(query, (after, to, series, start, end))
-
-
-def _undamaged(after: int, to: int, damage: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges (after, to] that are left of one."""
-    for first, last in damage:
-        if first > after:
-            yield after, min(first - 1, to)
-        after = max(after, last)
-    if after < to:
-        yield after, to
-
-
-def _listed(db: apsw.Connection, run: Run) -> tuple[Int, Int]:
+def listed(db: apsw.Connection, run: Run) -> tuple[Int, Int]:
     """Return seq and series of all that is in a run, sorted by series, then by seq."""
     slices: Any = db.execute("SELECT seqs, series FROM slice WHERE run = ? ORDER BY highest", (run.last,)).fetchall()
     seq, series = (np.frombuffer(b"".join(one[n] for one in slices), "<u4").astype(np.int64) for n in (0, 1))
     return seq + run.first, series
-
-
-def _of(db: apsw.Connection, run: Run, series: int) -> Int:
-    """Return the ``seq`` of a series' samples in a run, in order."""
-    query = "SELECT series, seqs FROM slice WHERE run = ? AND highest >= ? ORDER BY highest LIMIT 1"
-    for ids, seqs in db.execute(query, (run.last, series)):
-        numbers = np.frombuffer(ids, "<u4")
-        start, end = np.searchsorted(numbers, (series, series + 1))
-        found: Int = np.frombuffer(seqs, "<u4")[start:end].astype(np.int64) + run.first
-        return found
-    return np.zeros(0, np.int64)
-
-
-def newest(db: apsw.Connection, wanted: Mapping[int, int], to: int = ALWAYS) -> Columns:
-    """Return the newest samples of some series with seq <= to, sorted by series, then by seq.
-
-    Args:
-        wanted: how many of each, by the series' id.
-    """
-    missing = {number: count for number, count in wanted.items() if count > 0}
-    damage = list(db.execute("SELECT first_seq, last_seq FROM damage ORDER BY first_seq"))
-    parts = []
-    for seq, series in _backwards(db, to, damage):
-        if not missing:
-            break
-        kept = outside(seq, damage)
-        seq, series = seq[kept], series[kept]
-        numbers, starts, counts = np.unique(series, return_index=True, return_counts=True)
-        taken = np.minimum([missing.get(number, 0) for number in numbers.tolist()], counts).astype(np.int64)
-        from_end = np.repeat(starts + counts, counts) - np.arange(len(series))
-        picked = np.sort(seq[from_end <= np.repeat(taken, counts)])
-        if not len(picked):
-            continue
-        parts.append(_fetch(db, picked, damage))
-        for number, count in zip(numbers.tolist(), taken.tolist(), strict=True):
-            if count:
-                missing[number] -= count
-                if not missing[number]:
-                    del missing[number]
-    if not parts:
-        return as_columns(())
-    seq, series, times, values = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((seq, series))
-    return seq[order], series[order], times[order], values[order]
-
-
-def _backwards(db: apsw.Connection, to: int, damage: Sequence[tuple[int, int]]) -> Iterator[tuple[Int, Int]]:
-    """Yield seq and series of the tail, then of each run from the last to the first; sorted by series, then by seq."""
-    query = "SELECT seq, series FROM sample WHERE seq > ? AND seq <= ? ORDER BY seq"
-    tail = [db.execute(query, bounds) for bounds in _undamaged(_end(db), to, damage)]
-    table = as_table(chain(*tail), np.int64, 2)
-    order = np.argsort(table[:, 1], kind="stable")
-    yield table[order, 0], table[order, 1]
-    for run in reversed(within(db, 0, to)):
-        seq, series = _listed(db, run)
-        yield seq[seq <= to], series[seq <= to]
-
-
-def _fetch(db: apsw.Connection, seqs: Int, damage: Sequence[tuple[int, int]]) -> Columns:
-    """Return the samples of these numbers, in order."""
-    columns, first, last = "seq, series, time, ifnull(value, 9e999)", int(seqs[0]), int(seqs[-1])
-    if last - first <= DENSE * len(seqs) and not _is_touched(first, last, damage):
-        query = f"SELECT {columns} FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - columns are ours
-        seq, series, times, values = as_columns(db.execute(query, (first, last)))
-        kept = np.isin(seq, seqs)
-        return seq[kept], series[kept], times[kept], values[kept]
-    query = f"SELECT {columns} FROM (SELECT value AS wanted FROM carray(?)) CROSS JOIN sample ON seq = wanted"  # noqa: S608
-    return as_columns(db.execute(query, (apsw.carray(seqs, flags=apsw.SQLITE_CARRAY_INT64),)))
-
-
-def _is_touched(first: int, last: int, damage: Iterable[tuple[int, int]]) -> bool:
-    return any(low <= last and high >= first for low, high in damage)

@@ -1,19 +1,20 @@
 """The windows' content, read from the file at start: start-up is the length of every outage."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import apsw
 import numpy as np
 
-from tidegauge.store.journal import Newest
-from tidegauge.store.journal.sqlite import series_index as runs
-from tidegauge.store.journal.sqlite.checksums import Columns, as_columns, outside, read_checked
+from tidegauge.store.journal import WindowContent
+from tidegauge.store.journal.sqlite import by_series
+from tidegauge.store.journal.sqlite.checksums import Float, Int, Samples, as_columns, outside, read_checked
+from tidegauge.store.journal.sqlite.writer import Writer
 
 SAMPLES = 1_000_000  # read in one go, and checked; further ones are looked up by the index
 
 
-def read_newest(db: apsw.Connection) -> tuple[Columns, list[tuple[int, int]], int]:
+def read_newest(db: apsw.Connection) -> tuple[Samples, list[tuple[int, int]], int]:
     """Read and check the newest samples, about SAMPLES of them.
 
     Returns:
@@ -24,53 +25,67 @@ def read_newest(db: apsw.Connection) -> tuple[Columns, list[tuple[int, int]], in
     if lower:
         query = "SELECT last_seq FROM batch WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
         lower = next((seq for (seq,) in db.execute(query, (lower,))), 0)
-    columns, damaged, _ = read_checked(db, lower, 2**63 - 1)
-    return columns, damaged, lower
+    samples, damaged, _ = read_checked(db, lower, 2**63 - 1)
+    return samples, damaged, lower
 
 
-def windows(
+def contents(
     db: apsw.Connection,
-    ids: Mapping[str, int],
+    writer: Writer,
     size: int,
-    columns: Columns,
-    *,
-    lower: int,
+    samples: Samples,
+    unread_to: int,
     damaged: Sequence[tuple[int, int]],
-    horizon: int,
-) -> list[Newest]:
-    """Return the newest *size* samples of every series of *ids*.
+) -> list[WindowContent]:
+    """Return the newest *size* samples of every series.
 
     Args:
-        columns, lower: of read_newest.
+        writer: knows the series, and what is no longer kept.
+        samples, unread_to: of read_newest.
         damaged: ranges of ``seq`` that are left out.
-        horizon: the newest ``seq`` that is no longer kept.
     """
-    kept = outside(columns[0], damaged)
-    order = np.argsort(columns[1][kept], kind="stable")
-    seq, series, times, values = (column[kept][order] for column in columns)
-    numbers, starts = np.unique(series, return_index=True)
-    ends = np.append(starts[1:], len(series))[: len(starts)]
-    spans = {int(number): (int(start), int(end)) for number, start, end in zip(numbers, starts, ends, strict=True)}
+    ids = writer.ids
+    places = np.flatnonzero(outside(samples[0], damaged))
+    seq, series, times, values = samples
+    order = places[np.argsort(series[places], kind="stable")]
+    newest = _BySeries((seq[order], series[order], times[order], values[order]))
     # One more than the window: it tells what has left it.
-    short = {number: size + 1 - (end - start) for number in ids.values() for start, end in [spans.get(number, (0, 0))]}
-    older = runs.newest(db, short, lower) if lower else as_columns(())
-    first_of, end_of = (np.searchsorted(older[1], list(ids.values()), side) for side in ("left", "right"))
+    short = {number: size + 1 - newest.count(number) for number in ids.values()}
+    older = _BySeries(by_series.newest(db, short, unread_to) if unread_to else as_columns(()))
     found = []
-    for name, first, last in zip(ids, first_of.tolist(), end_of.tolist(), strict=True):
-        start, end = spans.get(ids[name], (0, 0))
-        start = max(start, end - size - 1)
-        parts = [
-            np.append(old[first:last], column[start:end])
-            for old, column in zip((older[0], older[2], older[3]), (seq, times, values), strict=True)
-        ]
-        evicted = int(parts[0][-size - 1]) if len(parts[0]) > size else horizon
+    for name, number in ids.items():
+        parts = zip(older.of(number), newest.of(number, size + 1), strict=True)
+        seq, times, values = (np.append(*both) for both in parts)
+        evicted = int(seq[-size - 1]) if len(seq) > size else writer.horizon
         found.append(
-            Newest(
+            WindowContent(
                 name,
-                array("q", parts[0][-size:].tobytes()),
-                array("q", parts[1][-size:].tobytes()),
-                array("d", parts[2][-size:].tobytes()),
+                array("q", seq[-size:].tobytes()),
+                array("q", times[-size:].tobytes()),
+                array("d", values[-size:].tobytes()),
                 evicted,
             )
         )
     return found
+
+
+class _BySeries:
+    """Samples in the order of their series, and where each series begins and ends."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._seq, series, self._times, self._values = samples
+        numbers, starts = np.unique(series, return_index=True)
+        ends = np.append(starts[1:], len(series))
+        self._spans = dict(zip(numbers.tolist(), zip(starts.tolist(), ends.tolist(), strict=False), strict=True))
+
+    def count(self, number: int) -> int:
+        """Return how many samples a series has."""
+        start, end = self._spans.get(number, (0, 0))
+        return int(end - start)
+
+    def of(self, number: int, most: int | None = None) -> tuple[Int, Int, Float]:
+        """Return ``seq``, time and value of a series' samples; of its newest *most*."""
+        start, end = self._spans.get(number, (0, 0))
+        if most is not None:
+            start = max(start, end - most)
+        return self._seq[start:end], self._times[start:end], self._values[start:end]

@@ -2,45 +2,27 @@
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
-from math import inf
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
-import numpy as np
 
 from tidegauge.errors import JournalUnwritable, explain
-from tidegauge.store.journal import Follower, Stamped
+from tidegauge.store.journal import Commits, Follower, Stamped
 from tidegauge.store.journal.sqlite.age import AgeClock
-from tidegauge.store.journal.sqlite.checksums import as_columns, checksum, checksums
 from tidegauge.store.journal.sqlite.database import connect, insert, transaction
 from tidegauge.store.journal.sqlite.group_commit import Waiting
-from tidegauge.store.journal.sqlite.high_water import Mark
+from tidegauge.store.journal.sqlite.high_water import HighWaterMark
+from tidegauge.store.journal.sqlite.repeats import REQUESTS, Repeats
 from tidegauge.store.journal.sqlite.retention import Retention, trim
+from tidegauge.store.journal.sqlite.rows import Numbered, as_rows
 
-PUSHES = 10_000  # requests remembered, to see their repeats
-FEW = 16  # samples: NumPy takes 42 us for the checksums of however few, plain Python 2 us a sample
 # Tables whose pages and indexes are looked at when the file is opened: a bad one would only show in a later write.
 SMALL = ("journal", "series", "unit", "damage", "run")
-SampleRow = tuple[int, int, int, float | None]
 
 log = logging.getLogger(__name__)
-
-
-class Numbered(NamedTuple):
-    """A batch and the sequence number of its first sample; they rise by one.
-
-    ``push`` is a hash of its request; ``at`` when it arrived, ms since the Unix epoch, 0: now.
-    """
-
-    first: int
-    samples: Sequence[Stamped]
-    push: bytes | None = None
-    at: int = 0
 
 
 class Writer:
@@ -48,30 +30,27 @@ class Writer:
 
     Args:
         path: the file.
-        mark: reserves the numbers, and is told the newest.
+        mark: reserves the numbers, and learns the newest.
         synchronous: SQLite's setting; FULL: a commit is there after a power cut, NORMAL: all but the newest are.
     """
 
-    follower: Follower
-
-    def __init__(self, path: Path, mark: Mark, synchronous: str) -> None:
+    def __init__(self, path: Path, mark: HighWaterMark, synchronous: str) -> None:
         self.problem = ""
         self.samples = 0  # kept now
         self.horizon = 0  # the newest seq that is no longer kept
         self.last_seq = 0  # the newest that was given
         self.ids: dict[str, int] = {}
-        self.units: dict[str, str] = {}
-        self.commits = 0
-        self.commit_s = 0.0  # all commits together
+        self.commits = Commits()
         self._path = path
         self._mark = mark
         self._synchronous = synchronous
         self._clock = AgeClock(mark)
         self._db: apsw.Connection | None = None
-        self._pushes: OrderedDict[bytes, int] = OrderedDict()
+        self._repeats = Repeats()
+        self._follower: Follower
 
     def connection(self) -> apsw.Connection:
-        """Return the connection; made anew where an error has ended the one before."""
+        """Return the connection; made again where an error has ended the last one."""
         if self._db is None:
             self._db = connect(self._path)
             self._db.pragma("synchronous", self._synchronous)
@@ -84,22 +63,30 @@ class Writer:
                 self._db.close()
             self._db = None
 
-    def begin(self) -> tuple[str, int]:
-        """Read where the file stands; returns its epoch ("": a new file) and its newest sequence number."""
+    def begin(self, follower: Follower) -> tuple[str, int]:
+        """Read where the file stands; returns its epoch ("": a new file) and its newest sequence number.
+
+        Args:
+            follower: learns of every batch from now on, before and after it is committed.
+        """
+        self._follower = follower
         db = self.connection()
         for table in SMALL:
-            if (said := db.pragma("integrity_check", table)) != "ok":
-                raise apsw.CorruptError(said)
+            if (report := db.pragma("integrity_check", table)) != "ok":
+                raise apsw.CorruptError(report)
         [(epoch, self.samples, self.horizon)] = db.execute("SELECT epoch, samples, horizon FROM journal")
         newest_two = list(db.execute("SELECT last_seq, at FROM batch ORDER BY last_seq DESC LIMIT 2"))
         newest = newest_two[0][0] if newest_two else 0
         # Of two times of arrival the earlier: one may be damaged, and by a late one all that is kept would be too old.
         self._clock.begin(min((at for _, at in newest_two if isinstance(at, int)), default=0))
         self.ids = dict(db.execute("SELECT name, id FROM series WHERE name IS NOT NULL"))
-        self.units = dict(db.execute("SELECT name, unit FROM unit"))
         query = "SELECT push, last_seq FROM batch WHERE push IS NOT NULL ORDER BY last_seq DESC LIMIT ?"
-        self._pushes = OrderedDict(reversed(list(db.execute(query, (PUSHES,)))))
+        self._repeats = Repeats(reversed(list(db.execute(query, (REQUESTS,)))))
         return epoch, max(newest, self.horizon)
+
+    def units(self) -> dict[str, str]:
+        """Return the units in the file, by series."""
+        return dict(self.connection().execute("SELECT name, unit FROM unit"))
 
     def write(self, group: Sequence[Waiting]) -> None:
         """Commit *group*, and say of each how it went."""
@@ -139,28 +126,29 @@ class Writer:
     def _resume(self) -> None:
         """After an error, open the file again, and take over what a commit has left in it that failed in its sync.
 
-        Whoever sent that was told that it is not kept: a repeat is then kept already.
+        Whoever sent that got the answer that it is not kept: a repeat is then kept already.
         """
         if self._db is not None:
             return
-        _, newest = self.begin()
+        _, newest = self.begin(self._follower)
+        self._follower.note_units(self.units())
         if newest <= self.last_seq:
             return
         db = self.connection()
         # Into the file: of pages that were not synced, the log's next sync may say nothing.
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._mark.note(newest=newest)
+        self._mark.note(newest)
         names = {number: name for name, number in self.ids.items()}
         query = "SELECT seq, series, time, value FROM sample WHERE seq > ? ORDER BY seq"
         rows = db.execute(query, (self.last_seq,))
-        self.follower.deliver([(seq, [(names[number], time, value)]) for seq, number, time, value in rows])
+        self._follower.deliver([(seq, [(names[number], time, value)]) for seq, number, time, value in rows])
         self.last_seq = newest
 
     def _commit(self, group: Sequence[Waiting]) -> None:
         started = time.monotonic()
         self._resume()
-        fresh = self._without_repeats(group)
-        batches = self.follower.admit([one.batch for one in fresh])
+        fresh = self._repeats.without(group)
+        batches = self._follower.admit([one.batch for one in fresh])
         self._mark.reserve(self.last_seq + sum(map(len, batches)))
         numbered, end = [], self.last_seq
         for one, batch in zip(fresh, batches, strict=True):
@@ -169,14 +157,13 @@ class Writer:
             end += len(batch)
             one.last = end
         self._store(numbered)
-        self._remember(group, fresh)
-        self.commits += 1
-        self.commit_s += time.monotonic() - started
+        self._repeats.remember(group, fresh)
+        self.commits.add(time.monotonic() - started)
 
     def _store(self, batches: Sequence[Numbered]) -> None:
         """Write *batches* in one transaction, and deliver them."""
         new_ids = self._new_ids(chain.from_iterable(batch.samples for batch in batches))
-        rows, sums = _rows(batches, self.ids | new_ids if new_ids else self.ids)
+        rows, sums = as_rows(batches, self.ids | new_ids if new_ids else self.ids)
         now = self._clock.now_ms()
         records = [
             (one.first + len(one.samples) - 1, one.first, one.at or now, total, one.push)
@@ -192,24 +179,9 @@ class Writer:
         self.samples += len(rows)
         if rows:  # after a crash, the numbers below were left out: they are not in the file
             self.last_seq = rows[-1][0]
-        self.follower.deliver([(batch.first, batch.samples) for batch in batches])
+        self._follower.deliver([(batch.first, batch.samples) for batch in batches])
         if rows:
-            self._mark.note(newest=self.last_seq)
-
-    def _without_repeats(self, group: Sequence[Waiting]) -> list[Waiting]:
-        fresh: dict[bytes | int, Waiting] = {}
-        for one in group:
-            if one.push is None or one.push not in self._pushes:
-                fresh.setdefault(one.push or id(one), one)
-        return list(fresh.values())
-
-    def _remember(self, group: Sequence[Waiting], fresh: Sequence[Waiting]) -> None:
-        self._pushes |= {one.push: one.last for one in fresh if one.push}
-        for one in group:
-            if one.push:
-                one.last = self._pushes[one.push]
-        while len(self._pushes) > PUSHES:
-            self._pushes.popitem(last=False)
+            self._mark.note(self.last_seq)
 
     def _new_ids(self, samples: Iterable[Stamped]) -> dict[str, int]:
         names = dict.fromkeys(name for name, _, _ in samples if name not in self.ids)
@@ -230,8 +202,7 @@ class Writer:
             db.executemany("DELETE FROM unit WHERE name = ?", known)
         for (name,) in known:
             del self.ids[name]
-            self.units.pop(name, None)
-        self.follower.forget(names)
+        self._follower.forget(names)
 
     def keep_units(self, units: Mapping[str, str]) -> None:
         """Keep *units*, by series.
@@ -241,7 +212,7 @@ class Writer:
         """
         with self._change() as db:
             db.executemany("INSERT OR REPLACE INTO unit (name, unit) VALUES (?, ?)", units.items())
-        self.units |= units
+        self._follower.note_units(units)
 
     @contextmanager
     def _change(self) -> Iterator[apsw.Connection]:
@@ -265,17 +236,3 @@ class Writer:
         removed, to = trim(self.connection(), retention, self.samples, self._clock.now_ms())
         self.samples -= removed
         self.horizon = max(self.horizon, to)
-
-
-def _rows(batches: Sequence[Numbered], ids: Mapping[str, int]) -> tuple[list[SampleRow], list[int]]:
-    """Return the rows to insert, and a checksum for each batch."""
-    rows = [
-        (seq, ids[name], time, value)
-        for batch in batches
-        for seq, (name, time, value) in enumerate(batch.samples, batch.first)
-    ]
-    if len(rows) <= FEW:
-        left = iter(rows)
-        return rows, [checksum(islice(left, len(batch.samples))) for batch in batches]
-    ends = np.cumsum([len(batch.samples) for batch in batches], dtype=np.int64)
-    return rows, checksums(*as_columns((s, i, t, inf if v is None else v) for s, i, t, v in rows), ends).tolist()

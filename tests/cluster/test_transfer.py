@@ -8,8 +8,8 @@ from nats_servers import Servers
 
 from tidegauge.errors import JournalUnusable
 from tidegauge.store.hub import Hub
-from tidegauge.store.journal.jetstream import transfer as move
-from tidegauge.store.journal.jetstream.connection import Access
+from tidegauge.store.journal.jetstream import comparison, transfer
+from tidegauge.store.journal.jetstream.access import Access
 from tidegauge.store.journal.sqlite.journal import SqliteJournal
 from tidegauge.store.journal.sqlite.retention import Retention
 
@@ -49,34 +49,34 @@ def test_a_journal_moves_into_a_stream_and_back(
 
     served = opened(source)
     with pytest.raises(JournalUnusable, match="writes to it"):
-        run(move.into_stream(source, access, stream, Retention(), break_off))
+        run(transfer.into_stream(source, access, stream, Retention(), break_off))
     served.journal.close()
     with pytest.raises(Broken):
-        run(move.into_stream(source, access, stream, Retention(), break_off))
-    totals = run(move.into_stream(source, access, stream, Retention(), lambda *how_far: seen.append(how_far)))
+        run(transfer.into_stream(source, access, stream, Retention(), break_off))
+    totals = run(transfer.into_stream(source, access, stream, Retention(), lambda *how_far: seen.append(how_far)))
     assert sum(count for count, _ in totals.values()) == 14_002
     assert seen[-1][0] == seen[-1][1]
 
     host = join()
     eventually(lambda: not host.journal.behind and not host.journal.problem)
-    assert host.epoch == before.epoch
+    assert host.journal.epoch == before.journal.epoch
     assert {name: [row[1:] for row in rows] for name, rows in everything(host).items()} == {
         name: [row[1:] for row in rows] for name, rows in everything(opened_again(source)).items()
     }
-    assert min(rows[0][0] for rows in everything(host).values()) > before.newest
-    assert host.units == {"s0": "W"}
+    assert min(rows[0][0] for rows in everything(host).values()) > before.windows.newest
+    assert host.windows.units == {"s0": "W"}
     host.append([("s0", 100_000, 1.0)])
     with pytest.raises(JournalUnusable, match="samples of its own"):
-        run(move.into_stream(source, access, stream, Retention(), lambda *_: None))
+        run(transfer.into_stream(source, access, stream, Retention(), lambda *_: None))
 
     with pytest.raises(JournalUnusable, match="what the stream was made from"):
-        run(move.into_file(access, stream, source, lambda *_: None))
+        run(transfer.into_file(access, stream, source, lambda *_: None))
     with pytest.raises(Broken):
-        run(move.into_file(access, stream, target, break_off))
-    run(move.into_file(access, stream, target, lambda *_: None))
+        run(transfer.into_file(access, stream, target, break_off))
+    run(transfer.into_file(access, stream, target, lambda *_: None))
     back = opened(target)
-    assert (back.epoch, everything(back), back.journal.losses) == (host.epoch, everything(host), [])
-    assert back.append([("s0", 101_000, 1.0)]).seq == host.newest + 1
+    assert (back.journal.epoch, everything(back), back.journal.losses) == (host.journal.epoch, everything(host), [])
+    assert back.append([("s0", 101_000, 1.0)]).seq == host.windows.newest + 1
     back.journal.close()
 
 
@@ -89,19 +89,19 @@ def opened_again(path: Path) -> Hub:
 def test_a_copy_that_differs_is_named() -> None:
     wanted = {"a": (2, 7), "b": (1, 3)}
     with pytest.raises(JournalUnusable, match="2 samples were there, 1 are here"):
-        move.agree(wanted, {"a": (1, 7), "b": (1, 3)})
+        comparison.agree(wanted, {"a": (1, 7), "b": (1, 3)})
     with pytest.raises(JournalUnusable, match="samples differ"):
-        move.agree(wanted, {"a": (2, 8), "b": (1, 3)})
+        comparison.agree(wanted, {"a": (2, 8), "b": (1, 3)})
 
 
 def test_a_file_of_another_epoch_is_refused(servers: Servers, stream: str, tmp_path: Path) -> None:
     access = Access(servers.urls)
     for name in ("one.sqlite", "other.sqlite"):
         filled(tmp_path / name)
-    run(move.into_stream(tmp_path / "one.sqlite", access, stream, Retention(), lambda *_: None))
+    run(transfer.into_stream(tmp_path / "one.sqlite", access, stream, Retention(), lambda *_: None))
     for copy in (
-        move.into_stream(tmp_path / "other.sqlite", access, stream, Retention(), lambda *_: None),
-        move.into_file(access, stream, tmp_path / "other.sqlite", lambda *_: None),
+        transfer.into_stream(tmp_path / "other.sqlite", access, stream, Retention(), lambda *_: None),
+        transfer.into_file(access, stream, tmp_path / "other.sqlite", lambda *_: None),
     ):
         with pytest.raises(JournalUnusable, match="is of the epoch"):
             run(copy)

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from torture.sound import FILE, Journals, Page, contents
+from torture.intact import FILE, Journals, Page, contents
 
 PAGE = 4096  # bytes
 HEADER = 100  # bytes
@@ -17,7 +17,7 @@ VERSION = 63  # the version's last byte, which would make the file a newer relea
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class Corruption:
     """What was done, and the numbers of the samples that it may cost. ``surely``: it must be named whatever it hit."""
 
     what: str
@@ -26,7 +26,7 @@ class Spoilt:
 
 
 def _any_page(journals: Journals, random: Random) -> Page:
-    pages = journals.sound.pages
+    pages = journals.intact.pages
     table = random.choice(["sample", "sample", *sorted({one.table for one in pages})])
     return random.choice([one for one in pages if one.table == table])
 
@@ -37,13 +37,13 @@ def _write(path: Path, at: int, data: bytes) -> None:
         file.write(data)
 
 
-def zeroed_page(folder: Path, journals: Journals, random: Random) -> Spoilt:
+def zeroed_page(folder: Path, journals: Journals, random: Random) -> Corruption:
     page = _any_page(journals, random)
     _write(folder / FILE, (page.number - 1) * PAGE, bytes(PAGE))
-    return Spoilt(f"page {page.number}, of {page.table}, zeroed", journals.sound.spoilt_by([page]))
+    return Corruption(f"page {page.number}, of {page.table}, zeroed", journals.intact.samples_on([page]))
 
 
-def flipped_bits(folder: Path, journals: Journals, random: Random) -> Spoilt:
+def flipped_bits(folder: Path, journals: Journals, random: Random) -> Corruption:
     page = _any_page(journals, random)
     start = (page.number - 1) * PAGE
     content = bytearray((folder / FILE).read_bytes()[start : start + PAGE])
@@ -51,32 +51,34 @@ def flipped_bits(folder: Path, journals: Journals, random: Random) -> Spoilt:
         content[random.randrange(PAGE)] ^= 1 << random.randrange(8)
     _write(folder / FILE, start, bytes(content))
     names = page.table in {"series", "sqlite_autoindex_series_1"}  # have no checksum: any may have become another
-    costs = set(journals.sound.samples.values()) if names else journals.sound.spoilt_by([page])
-    return Spoilt(f"bits of page {page.number}, of {page.table}, flipped", costs)
+    costs = set(journals.intact.samples.values()) if names else journals.intact.samples_on([page])
+    return Corruption(f"bits of page {page.number}, of {page.table}, flipped", costs)
 
 
-def torn_tail(folder: Path, journals: Journals, random: Random) -> Spoilt:
+def torn_tail(folder: Path, journals: Journals, random: Random) -> Corruption:
     size = (folder / FILE).stat().st_size
     left = size - random.choice([random.randint(1, PAGE), random.randint(1, 50 * PAGE)])
     with (folder / FILE).open("r+b") as file:
         file.truncate(left)
-    gone = [page for page in journals.sound.pages if page.number * PAGE > left]
-    return Spoilt(f"the last {size - left} bytes cut off", journals.sound.spoilt_by(gone))
+    gone = [page for page in journals.intact.pages if page.number * PAGE > left]
+    return Corruption(f"the last {size - left} bytes cut off", journals.intact.samples_on(gone))
 
 
-def spoilt_header(folder: Path, journals: Journals, random: Random) -> Spoilt:
+def corrupt_header(folder: Path, journals: Journals, random: Random) -> Corruption:
     at = random.choice([at for at in range(HEADER) if at != VERSION])
     garbage = random.randbytes(random.randint(1, HEADER - at))
     _write(folder / FILE, at, garbage)
-    return Spoilt(f"{len(garbage)} bytes of the header, from {at}, spoilt", set(journals.sound.samples.values()))
+    return Corruption(
+        f"{len(garbage)} bytes of the header, from {at}, overwritten", set(journals.intact.samples.values())
+    )
 
 
-def older_copy(folder: Path, journals: Journals, _: Random) -> Spoilt:
+def older_copy(folder: Path, journals: Journals, _: Random) -> Corruption:
     (folder / FILE).write_bytes((journals.older / FILE).read_bytes())
-    return Spoilt("the file exchanged for an older copy", _missing(folder, journals), surely=True)
+    return Corruption("the file exchanged for an older copy", _missing(folder, journals), surely=True)
 
 
-def log_cut(folder: Path, journals: Journals, random: Random) -> Spoilt:
+def log_cut(folder: Path, journals: Journals, random: Random) -> Corruption:
     log = folder / f"{FILE}-wal"
     size = log.stat().st_size
     left = random.choice([0, random.randrange(size), None])
@@ -86,20 +88,20 @@ def log_cut(folder: Path, journals: Journals, random: Random) -> Spoilt:
         with log.open("r+b") as file:
             file.truncate(left)
     what = "deleted" if left is None else f"cut to {left} of {size} bytes"
-    return Spoilt(f"the log {what}", _missing(folder, journals))
+    return Corruption(f"the log {what}", _missing(folder, journals))
 
 
-def mark_spoilt(folder: Path, _: Journals, random: Random) -> Spoilt:
+def broken_mark(folder: Path, _: Journals, random: Random) -> Corruption:
     mark = folder / f"{FILE}-mark"
     done = random.choice(["deleted", "emptied", "overwritten"])
     if done == "deleted":
         mark.unlink()
     else:
         mark.write_bytes(b"" if done == "emptied" else random.randbytes(256))
-    return Spoilt(f"the mark {done}", set(), surely=True)
+    return Corruption(f"the mark {done}", set(), surely=True)
 
 
-def stray_write(folder: Path, _: Journals, random: Random) -> Spoilt:
+def stray_write(folder: Path, _: Journals, random: Random) -> Corruption:
     # Immutable: no -shm is made beside it, which would be root's.
     url, flags = f"file:{folder / FILE}?immutable=1", apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     with closing(apsw.Connection(url, flags=flags)) as db:
@@ -108,16 +110,16 @@ def stray_write(folder: Path, _: Journals, random: Random) -> Spoilt:
     at = (folder / FILE).read_bytes().index(part) + random.randrange(60)
     before = (folder / FILE).read_bytes()[at]
     _write(folder / FILE, at, bytes([before ^ random.randint(1, 255)]))
-    return Spoilt(f"a byte of the index changed, at {at}", set(), surely=True)
+    return Corruption(f"a byte of the index changed, at {at}", set(), surely=True)
 
 
-def batch_spoilt(folder: Path, journals: Journals, random: Random) -> Spoilt:
-    first, last = random.choice([*journals.sound.batches, *journals.sound.batches[-2:]])
+def overwritten_batch(folder: Path, journals: Journals, random: Random) -> Corruption:
+    first, last = random.choice([*journals.intact.batches, *journals.intact.batches[-2:]])
     column = random.choice(["at", "first_seq", "checksum"])
     value = random.choice([None, "soon", 1.5, 0, -1, last + 1, random.randrange(2**52), 2**62])
     write_batch(folder / FILE, last, column, value)
     costs = set(range(first, last + 1))
-    return Spoilt(f"{value} written as {column} of the batch {first} to {last}", costs, surely=column != "at")
+    return Corruption(f"{value} written as {column} of the batch {first} to {last}", costs, surely=column != "at")
 
 
 def write_batch(path: Path, last: int, column: str, value: object) -> None:
@@ -140,14 +142,14 @@ def _missing(folder: Path, journals: Journals) -> set[int]:
     return {seq for sample, seq in contents(journals.killed).samples.items() if sample not in left}
 
 
-WAYS: list[Callable[[Path, Journals, Random], Spoilt]] = [
+WAYS: list[Callable[[Path, Journals, Random], Corruption]] = [
     zeroed_page,
     stray_write,
     log_cut,
-    mark_spoilt,
+    broken_mark,
     flipped_bits,
     torn_tail,
-    spoilt_header,
+    corrupt_header,
     older_copy,
-    batch_spoilt,
+    overwritten_batch,
 ]

@@ -1,4 +1,4 @@
-"""A sound journal to be damaged: how it is made, and what is in it."""
+"""An intact journal to be damaged: how it is made, and what is in it."""
 
 import os
 import shutil
@@ -36,13 +36,13 @@ class Page:
 
 @dataclass
 class Contents:
-    """What a sound journal has: the series that were pushed, its batches, and its pages."""
+    """What an intact journal has: the series that were pushed, its batches, and its pages."""
 
     samples: dict[Sample, int] = field(default_factory=dict)  # their numbers
     batches: list[tuple[int, int]] = field(default_factory=list)  # first and last ``seq``, in order
     pages: list[Page] = field(default_factory=list)
 
-    def spoilt_by(self, pages: Iterable[Page]) -> set[int]:
+    def samples_on(self, pages: Iterable[Page]) -> set[int]:
         """Return the numbers of all samples in batches that these pages have a part of."""
         found: set[int] = set()
         lasts = [last for _, last in self.batches]
@@ -96,7 +96,7 @@ class Journals:
     stopped: Path
     killed: Path
     older: Path
-    sound: Contents  # of ``stopped``
+    intact: Contents  # of ``stopped``
 
 
 def make(server: Served, folder: Path, samples: int) -> Journals:

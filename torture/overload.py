@@ -11,11 +11,14 @@ from statistics import median
 from served import Served
 
 from bench import wrk
+from bench.open_loop import OpenLoop
 from torture import viewers
 from torture.harness import Found, Scenario, wait_until
 from torture.load import AUTH, Client, load, serving
-from torture.offer import BODY, PATIENCE_S, URL, Offer
 
+URL, BODY = "/api/series", b'{"name": "overload", "value": 1.5}'
+PUSH = wrk.Request(URL, "POST", AUTH, BODY)
+PATIENCE_S = 10.0  # after which a client gives up
 TIMES = 3  # as much as it can take
 CONNECTIONS = 16  # by which that is measured
 GOODPUT = 0.9  # of what it can take
@@ -31,10 +34,11 @@ def run(rounds: int, random: Random) -> Found:  # noqa: ARG001 - nothing here is
         usual_ms = _push_ms(client)
         before = _capacity(server, rounds)
         with load(server, pushes_per_s=1, polls_per_s=50) as running:
-            offer = Offer(server, TIMES * before)
+            offer = OpenLoop(server.url, PUSH, TIMES * before, patience_s=PATIENCE_S)
             started = time.monotonic()
             offer.run(rounds)
             took = time.monotonic() - started
+            offer.close()
         normal = wait_until(lambda: _push_ms(client) < max(NORMAL_TIMES * usual_ms, NORMAL_MS), 30)
         capacity = (before + _capacity(server, rounds)) / 2
         found.counted |= {"capacity, pushes/s": capacity, "offered, pushes/s": offer.sent / rounds}
@@ -50,8 +54,7 @@ def run(rounds: int, random: Random) -> Found:  # noqa: ARG001 - nothing here is
 
 
 def _capacity(server: Served, rounds: int) -> float:
-    push = wrk.Request(URL, "POST", AUTH, BODY)
-    return wrk.run(server.url, [push], max(2, rounds // 6), connections=CONNECTIONS).per_s
+    return wrk.run(server.url, [PUSH], max(2, rounds // 6), connections=CONNECTIONS).per_s
 
 
 def _push_ms(client: Client) -> float:
@@ -63,14 +66,14 @@ def _push_ms(client: Client) -> float:
     return median(waits)
 
 
-def _judge(offer: Offer, took_s: float, capacity: float, found: Found) -> None:
+def _judge(offer: OpenLoop, took_s: float, capacity: float, found: Found) -> None:
     goodput = offer.statuses[200] / took_s
     others = offer.statuses.keys() - {200, 429, 503}
     found.counted |= {
         "goodput, pushes/s": goodput,
         "refused": offer.statuses[503] + offer.statuses[429],
         "connections ended": offer.ended,
-        "slowest answer, s": offer.slowest_s,
+        "slowest answer, s": max(offer.waits_s, default=0.0),
     }
     found.expect_in_time(
         goodput >= GOODPUT * capacity, f"goodput was {goodput:.0f}/s, of {capacity:.0f}/s that it can take"

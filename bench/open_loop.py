@@ -185,7 +185,7 @@ class Polled:
 
 
 class Viewers:
-    """Viewers of *url*, each with a connection of its own: they send *request* every *every_s* seconds, evenly spread."""
+    """Viewers of *url*, each with a connection of its own; each sends *request* every *every_s* seconds."""
 
     def __init__(self, url: str, request: Request, count: int, every_s: float = 2.0) -> None:
         self._every_s = every_s

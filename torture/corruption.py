@@ -122,7 +122,7 @@ def overwritten_batch(folder: Path, journals: Journals, random: Random) -> Corru
     return Corruption(f"{value} written as {column} of the batch {first} to {last}", costs, surely=column != "at")
 
 
-def write_batch(path: Path, last: int, column: str, value: object) -> None:
+def write_batch(path: Path, last: int, column: str, value: Any) -> None:
     """Write *value* to the row of a batch, also where its table does not allow that."""
     change = f"UPDATE batch SET {column} = ? WHERE last_seq = ?"  # noqa: S608
     with closing(apsw.Connection(str(path))) as db:

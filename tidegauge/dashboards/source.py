@@ -79,5 +79,5 @@ def live(
         "rate_s": rate_s,
         "newest": newest,
     }
-    columns: dict[str, list[Any]] = {name: [] for name in (NEWEST_COLUMNS if newest else ("t", "v"))}
-    return LiveSource(data=columns, data_url="", **given)
+    given["data"] = {name: [] for name in (NEWEST_COLUMNS if newest else ("t", "v"))}
+    return LiveSource(data_url="", **given)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -60,7 +61,7 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def insert(db: apsw.Connection, table: str, rows: Sequence[tuple[object, ...]], otherwise: str = "ROLLBACK") -> None:
+def insert(db: apsw.Connection, table: str, rows: Sequence[tuple[Any, ...]], otherwise: str = "ROLLBACK") -> None:
     """Insert whole rows into *table*, 1,000 a statement; call it inside a transaction, which an error rolls back.
 
     Around each step of a statement the interpreter's lock is given up, and while another thread computes it is

@@ -93,7 +93,7 @@ def _names(db: apsw.Connection, ceiling: int) -> list[tuple[object, ...]]:
     ]
 
 
-def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterator[list[tuple[object, ...]]]:
+def _readable(db: apsw.Connection, table: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the rows with first <= rowid <= last that can be read, some of them twice.
 
     They are read from both ends up to what cannot be, or to a row whose number is damaged, which ends a look without an

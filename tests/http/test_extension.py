@@ -198,10 +198,11 @@ def test_no_setting_of_the_interpreter_is_changed_in_somebody_elses_process(fold
     import gc
     import sys
 
-    before = (gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count())
+    before, frozen = (gc.get_threshold(), sys.getswitchinterval()), gc.get_freeze_count()
     settings = Settings(run=str(folder / "run"), journal="memory")
     tidegauge = Tidegauge(shop(folder), settings=settings)
     tidegauge.start()
     assert tidegauge.owner.site
     tidegauge.stop()
-    assert (gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count()) == before
+    assert (gc.get_threshold(), sys.getswitchinterval()) == before
+    assert gc.get_freeze_count() <= frozen  # by an earlier test of the same process; what is frozen may end meanwhile

@@ -28,6 +28,7 @@ if "TESTS_PACKAGES" not in os.environ:
     atexit.register(shutil.rmtree, LENT, ignore_errors=True)
     for suffix in (".lock", ".turn", ".test"):
         atexit.register(LOCK.with_suffix(suffix).unlink, missing_ok=True)
+COMMAND_S = 600.0  # in which a command has to end; the first start installs packages
 READY_S = 60.0  # in which a server has to be ready
 TOKEN = "token-of-the-tests"  # noqa: S105
 ROOM_TOKEN = "token-for-the-rooms"  # noqa: S105
@@ -92,7 +93,8 @@ class Served:
 
     def command(self, action: str) -> str:
         """Run `apache/serve ACTION`; returns what it says, or fails with it."""
-        done = subprocess.run([ROOT / "apache/serve", action], env=self.environ, capture_output=True, text=True)
+        command = [ROOT / "apache/serve", action]
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=COMMAND_S)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

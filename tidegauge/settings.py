@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -305,6 +306,17 @@ def check_tls(settings: Settings) -> None:
         context.load_cert_chain(certificate, key, password="")  # else OpenSSL asks the terminal for one
 
 
+def check_extras(settings: Settings) -> None:
+    """Look whether the packages that a setting needs are installed.
+
+    Raises:
+        SettingsRefused: some are not; it names the extra to install.
+    """
+    if settings.servers and find_spec("nats") is None:
+        would_do = "NATS servers need packages that are not installed: pip install 'tidegauge[nats]'"
+        raise SettingsRefused([RefusedSetting(f"{PREFIX}JOURNAL", settings.journal, would_do)])
+
+
 @contextmanager
 def _refusing(field: str, value: str, expected: str) -> Iterator[None]:
     try:
@@ -325,6 +337,7 @@ if __name__ == "__main__":
     try:
         to_start = load_settings()
         check_tls(to_start)
+        check_extras(to_start)
         print(as_lines(to_start))
     except SettingsRefused as error:
         print("\n".join(f"tidegauge: {refused}" for refused in error.refused), file=sys.stderr)

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
@@ -6,7 +7,7 @@ import certificate
 import pytest
 
 from tidegauge.errors import SettingsRefused
-from tidegauge.settings import Settings, as_lines, check_tls, load_settings
+from tidegauge.settings import Settings, as_lines, check_extras, check_tls, load_settings
 
 
 def test_defaults_hold_without_an_environment() -> None:
@@ -122,6 +123,16 @@ def test_a_certificate_and_a_key_that_do_not_belong_together_are_refused(
         pair = {"TIDEGAUGE_TLS_CERTIFICATE": str(file), "TIDEGAUGE_TLS_KEY": str(key)}
         with pytest.raises(SettingsRefused, match=f"TIDEGAUGE_TLS_{name} is .*: expected .* PEM file"):
             check_tls(load_settings(pair))
+
+
+def test_a_setting_that_needs_an_extra_is_refused_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings({"TIDEGAUGE_JOURNAL": "nats://a:4222"})
+    check_extras(settings)
+    monkeypatch.setitem(sys.modules, "nats", None)
+    with pytest.raises(
+        SettingsRefused, match=r"TIDEGAUGE_JOURNAL is 'nats://a:4222': .*pip install 'tidegauge\[nats\]'"
+    ):
+        check_extras(settings)
 
 
 def test_every_setting_has_a_meaning() -> None:

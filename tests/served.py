@@ -93,7 +93,7 @@ class Served:
 
     def command(self, action: str) -> str:
         """Run `apache/serve ACTION`; returns what it says, or fails with it."""
-        command = [ROOT / "apache/serve", action]
+        command = [str(ROOT / "apache/serve"), action]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=COMMAND_S)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, abort, render_template_string, request, session
+from flask import Flask, Response, abort, render_template_string, request, session, url_for
 from flask.testing import FlaskClient
 from jinja2 import DictLoader
 from werkzeug.exceptions import HTTPException
@@ -153,6 +153,14 @@ def test_exactly_our_rules_are_registered(folder: Path) -> None:
     new = {rule.rule for rule in app.url_map.iter_rules()} - before
     assert all(rule == "/live" or rule.startswith("/live/") for rule in new)
     assert not [rule for rule in new if rule.startswith("/live/<")]
+
+
+def test_the_application_links_to_our_pages_by_their_endpoints(folder: Path) -> None:
+    app = shop(folder)
+    Tidegauge(app, url_prefix="/live")
+    with app.test_request_context():
+        assert url_for("tidegauge.pages.front") == "/live/"
+        assert url_for("tidegauge.pages.dashboard", name="orders") == "/live/dashboard/orders/"
 
 
 def test_an_application_factory_adds_it_later(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import Rule
 
 ENDPOINT = "tidegauge."  # what the names of our endpoints begin with
 MATCHED = "tidegauge.matched"  # in the environment of a request: the rule of ours that it matches
@@ -11,7 +12,8 @@ def mount(app: Flask, web: Flask, prefix: str) -> None:
     """Register every rule of *web* in *app*, below *prefix*: "/" or a path such as "/live".
 
     A request that matches one is answered by *web*, with all of its own hooks and error answers, inside those of *app*.
-    What matches none is *app*'s own affair, also where it answers 404 or 405.
+    What matches none is *app*'s own affair, also where it answers 404 or 405. Their endpoints are those of *web* after
+    ``tidegauge.``: ``url_for("tidegauge.pages.dashboard", name="load")``.
     """
     base = prefix.rstrip("/")
 
@@ -30,14 +32,17 @@ def mount(app: Flask, web: Flask, prefix: str) -> None:
         for method in (rule.methods or set()) - {"OPTIONS"}
         if not rule.arguments and not rule.defaults
     }
-    methods: dict[str, set[str]] = {}
-    for rule in web.url_map.iter_rules():
-        methods.setdefault(rule.rule, set()).update(rule.methods or ())
-    for path in list(methods):
-        # Without their last slash, too: *app* would lead from there to the whole address, Host header and all.
-        if path.endswith("/") and (path != "/" or base):
-            methods.setdefault(path[:-1], methods[path])
-    for path, allowed in methods.items():
+
+    def add(path: str, endpoint: str, rule: Rule) -> None:
         app.add_url_rule(
-            base + path, f"{ENDPOINT}{path}", forward, methods=sorted(allowed), provide_automatic_options=False
+            base + path, ENDPOINT + endpoint, forward, methods=rule.methods, provide_automatic_options=False
         )
+
+    rules = list(web.url_map.iter_rules())
+    there = {rule.rule for rule in rules}
+    for rule in rules:
+        add(rule.rule, rule.endpoint, rule)
+        # Without its last slash, too: *app* would lead from there to the whole address, Host header and all.
+        short = rule.rule.removesuffix("/")
+        if short not in there and base + short:
+            add(short, f"{rule.endpoint}.short", rule)

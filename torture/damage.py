@@ -149,7 +149,7 @@ SCENARIO = Scenario(
     12,
     "damage",
     "a journal of 200,000 samples is damaged in 9 ways: a page zeroed, bits flipped, the tail torn, the header spoilt,"
-    " an older copy, the log cut, the mark corruption, a stray write into the index, a batch's row overwritten",
+    " an older copy, the log cut, the mark spoilt, a stray write into the index, a batch's row overwritten",
     "ready in 10 s; the damage is named; what it did not hit is read as before; nothing is deleted; pushes are taken",
     run,
     short=4,

@@ -74,7 +74,8 @@ def kill(cluster: Compose, service: str) -> str:
 def test_every_request_is_told_the_same_whichever_host_it_reaches(
     cluster: Compose, eventually: Callable[..., None]
 ) -> None:
-    assert {push(cluster, value, "same") for value in (1, 2, 3, 2)} == {200}
+    for value in (1, 2, 3, 2):  # an agent sends it again, as a host may be told late that servers are back
+        eventually(lambda value=value: push(cluster, value, "same") == 200)
     eventually(lambda: [one["v"] for one in there(cluster, "same")] == [[1.0, 2.0, 3.0]] * 3)
     first, *others = there(cluster, "same")
     assert others == [first, first]
@@ -87,16 +88,17 @@ def test_every_request_is_told_the_same_whichever_host_it_reaches(
 
 def test_a_host_and_a_server_die_and_no_viewer_notices(cluster: Compose, eventually: Callable[..., None]) -> None:
     pushed: list[float] = []
+    killed: list[str] = []
     with viewer(cluster) as statuses:
         for service in ("tidegauge-2", "nats-1"):
             sleep(2)
-            kill(cluster, service)
+            killed.append(kill(cluster, service))
             # An agent sends it again.
             for value in range(1000 * len(pushed) + 1000, 1000 * len(pushed) + 1010):
                 eventually(lambda value=value: push(cluster, value, "kept") == 200)
                 pushed.append(float(value))
-        up(cluster)
-        eventually(lambda: all(sorted(one["v"]) == pushed for one in there(cluster, "kept")))
+        docker("start", *killed)
+        eventually(lambda: all(sorted(one["v"]) == pushed for one in there(cluster, "kept")), within_s=60)
     assert set(statuses) <= {200, 502}
     assert statuses.count(502) <= 1  # the poll that the host had when it was killed; the page polls again
     assert len(statuses) > 50

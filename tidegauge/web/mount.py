@@ -21,7 +21,7 @@ def mount(app: Flask, web: Flask, prefix: str) -> None:
         environ = dict(request.environ)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base
         environ["PATH_INFO"] = path = environ.get("PATH_INFO", "").removeprefix(base)
-        environ[MATCHED] = exact.get((path, request.method))
+        environ[MATCHED] = exact.get((path, environ["REQUEST_METHOD"]))
         with web.request_context(environ):
             return web.full_dispatch_request()
 

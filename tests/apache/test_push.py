@@ -193,6 +193,7 @@ def push(server: Served, name: str, value: int) -> Answer | None:
         connection.close()
 
 
+@pytest.mark.timeout(300)  # 20 restarts, each of 2 s on a quiet machine and over 5 s beside a busy neighbour
 def test_what_was_acknowledged_is_there_once_whenever_the_process_is_killed(
     server: Served, eventually: Callable[..., None]
 ) -> None:

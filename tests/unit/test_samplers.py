@@ -137,8 +137,10 @@ def test_calls_do_not_drift(eventually: Eventually) -> None:
         return 1
 
     with running(Sampler(("a",), sample, 0.1)):
-        eventually(lambda: len(calls) >= 15)
-    assert (calls[14] - calls[0]) / 0.1 == pytest.approx(14, abs=1)
+        eventually(lambda: len(calls) >= 25)
+    # The shortest of them: a busy machine may leave periods out.
+    five_periods = min(later - earlier for earlier, later in zip(calls, calls[5:], strict=False))
+    assert five_periods == pytest.approx(0.5, abs=0.1)
 
 
 def test_no_thread_is_left_when_samplers_are_stopped(eventually: Eventually) -> None:

@@ -57,7 +57,7 @@ def test_the_file_has_a_card_for_each_dashboard_that_draws_a_series(hub: Hub, ma
             "name": "orders",
             "series": 2,
             "newest": 9000,
-            "lead": "b",
+            "first": "b",
             "value": "2",
             "band": "",
             "label": "b: newest 2, between 1 and 2 in the last 2 s",
@@ -93,11 +93,11 @@ def test_a_unit_that_an_agent_names_is_shown(hub: Hub, make: Make) -> None:
 def test_of_a_pattern_the_first_series_is_shown_and_none_of_them_is_undrawn(hub: Hub, make: Make) -> None:
     front_page = make(Dashboard("hosts", "Hosts", views=(View("cpu{host=*}"),)))
     front_page.publish()
-    assert (front_page.published.cards[0].lead, front_page.published.cards[0].series) == ("cpu{host=*}", 0)
+    assert (front_page.published.cards[0].first, front_page.published.cards[0].series) == ("cpu{host=*}", 0)
     hub.append([("cpu{host=web2}", 1000, 2.0), ("cpu{host=web1}", 1000, 1.0), ("memory", 1000, 1.0)])
     front_page.publish()
     card = front_page.published.cards[0]
-    assert (card.lead, card.value, card.series) == ("cpu{host=web1}", "1", 2)
+    assert (card.first, card.value, card.series) == ("cpu{host=web1}", "1", 2)
     assert [one.name for one in front_page.published.undrawn.series] == ["memory"]
 
 

@@ -28,15 +28,15 @@ BOX = (240, 48)  # width and height of a card's sparkline, in its own units; fro
 class Card(Struct, frozen=True):
     """What changes of a dashboard's card.
 
-    ``newest`` is the time of its newest sample (ms since the Unix epoch; None without one). ``lead`` is the series that
-    it draws first, ``value`` that one's newest value as text, ``band`` what it means: "warn", "bad" or "".
+    ``newest`` is the time of its newest sample (ms since the Unix epoch; None without one). ``first`` is the series
+    that it draws first, ``value`` that one's newest value as text, ``band`` what it means: "warn", "bad" or "".
     ``line``, ``area`` and ``end`` are that series' sparkline, ``label`` says it in words. ``troubles`` are sentences.
     """
 
     name: str
     series: int
     newest: int | None
-    lead: str
+    first: str
     value: str
     band: str
     label: str
@@ -149,18 +149,18 @@ class FrontPage:
     def _card(self, dashboard: Dashboard) -> Card:
         names, _ = resolve(self._hub, dashboard.series)
         first = dashboard.views[0]
-        lead = next(iter(self._hub.windows.matching(first.series)), first.series)
-        unit = first.unit or ("" if first.rate_s else self._unit(lead))
-        line = self._line(lead, first.rate_s)
+        name = next(iter(self._hub.windows.matching(first.series)), first.series)
+        unit = first.unit or ("" if first.rate_s else self._unit(name))
+        line = self._line(name, first.rate_s)
         troubles = self._samplers.troubles(dashboard.samplers, is_shown=self._shows_errors).items()
         return Card(
             name=dashboard.name,
             series=len(names),
             newest=self._hub.windows.newest_time(names),
-            lead=lead,
+            first=name,
             value=number_text(line.newest, unit),
             band=first.band(line.newest),
-            label=in_words(lead, line, unit),
+            label=in_words(name, line, unit),
             line=line.line,
             area=line.area,
             end=line.end,

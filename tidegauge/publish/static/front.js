@@ -24,10 +24,10 @@
         else one.dataset.newest = time;
     }
 
-    function showCard(card, {newest, lead, value, band, label, line, area, end, troubles}) {
+    function showCard(card, {newest, first, value, band, label, line, area, end, troubles}) {
         setNewest(card, newest);
         card.dataset.band = band;
-        for (const [name, text] of [["bdi", lead], [".value", value], [".band", band]]) write(card.querySelector(name), text);
+        for (const [name, text] of [["bdi", first], [".value", value], [".band", band]]) write(card.querySelector(name), text);
         card.querySelector("svg").setAttribute("aria-label", label);
         for (const [name, path] of Object.entries({line, area, end})) card.querySelector(`path.${name}`).setAttribute("d", path);
         const box = card.querySelector(".troubles");
